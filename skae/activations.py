@@ -1,0 +1,70 @@
+"""Activations by name: the one table that turns ``"relu"`` into a torch module."""
+
+import torch
+from sklearn.utils._param_validation import StrOptions
+from torch import nn
+
+
+class Exponential(nn.Module):
+    """exp(x), element by element; any shape in, the same shape out."""
+
+    def forward(self, x):
+        """Return exp(x)."""
+        return torch.exp(x)
+
+
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "softplus": nn.Softplus,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "exp": Exponential,
+}
+
+# What the range of an activation is, where it is not the whole line.
+RANGES = {
+    nn.Sigmoid: (0.0, 1.0),
+    nn.Tanh: (-1.0, 1.0),
+    nn.ReLU: (0.0, float("inf")),
+    nn.Softplus: (0.0, float("inf")),
+    Exponential: (0.0, float("inf")),
+}
+
+
+# The constraint of a parameter that names an activation.
+ACTIVATION_CHOICES = [StrOptions(set(ACTIVATIONS)), type]
+
+
+def make_activation(activation):
+    """Build the module of an activation.
+
+    Parameters
+    ----------
+    activation : str, torch.nn.Module class or None
+        None is the identity.
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Raises
+    ------
+    TypeError
+        If it is a class of something else.
+    """
+    if activation is None:
+        return nn.Identity()
+    if isinstance(activation, str):
+        return ACTIVATIONS[activation]()
+    if not issubclass(activation, nn.Module):
+        raise TypeError(
+            f"An activation is a name or a torch.nn.Module class, not {activation}."
+        )
+    return activation()

@@ -1,0 +1,241 @@
+"""Fully connected networks of any depth, with a linear path that starts as PCA."""
+
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
+
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
+from torch.nn import functional as F
+
+from skae.activations import ACTIVATION_CHOICES, make_activation
+from skae.architectures.base import Architecture
+
+_BEYOND_AXES = 1e-3  # size of the weights of components that no axis is left for
+
+
+@dataclass(eq=False, repr=False)
+class Dense(Architecture):
+    """Fully connected layers on both sides, beside a linear path from PCA to PCA.
+
+    Encoder: features, `hidden_sizes`, code. Decoder: the same backwards. With a
+    `shortcut`, code and reconstruction are each the sum of a nonlinear and a linear
+    path. The linear paths start as the principal component analysis of the training
+    rows and the last layers of the nonlinear paths at zero, so that training starts at
+    PCA and can only leave it for something better.
+
+    Parameters
+    ----------
+    hidden_sizes : tuple of int or "auto", default="auto"
+        Units of the encoder's hidden layers, first to last; the decoder has them last
+        to first. ``()`` is one linear layer on either side. "auto" is one layer of
+        four times as many units as features, within 64 and 512.
+    activation : str or torch.nn.Module class, default="relu"
+        After every hidden layer: "relu", "leaky_relu", "elu", "selu", "gelu", "silu",
+        "mish", "softplus", "sigmoid", "tanh", "exp", "identity", or a class.
+    dropout : float, default=0.0
+        Share of the hidden units that are set to zero in each training pass, in [0, 1).
+    norm : {"batch", "layer"} or None, default=None
+        Normalisation before each activation.
+    tied : bool, default=False
+        Whether the decoder's weights are the encoder's, transposed. Biases are its own.
+    shortcut : {"pca", "random"} or None, default="pca"
+        The linear path: from PCA, from a random start, or none. Where the start cannot
+        reproduce PCA (a loss with a range, a code activation) it is random.
+
+    References
+    ----------
+    Hinton, G. E. and Salakhutdinov, R. R. (2006). Reducing the dimensionality of data
+    with neural networks. Science 313.
+
+    Baldi, P. and Hornik, K. (1989). Neural networks and principal component analysis:
+    learning from examples without local minima. Neural Networks 2.
+
+    Examples
+    --------
+    >>> from skae import Autoencoder, Dense
+    >>> from sklearn.datasets import load_iris
+    >>> X = load_iris().data
+    >>> ae = Autoencoder(2, architecture=Dense((32,), activation="tanh"), max_epochs=2)
+    >>> ae.fit(X).transform(X).shape
+    (150, 2)
+    """
+
+    hidden_sizes: tuple | str = "auto"
+    _: KW_ONLY
+    activation: str | type = "relu"
+    dropout: float = 0.0
+    norm: str | None = None
+    tied: bool = False
+    shortcut: str | None = "pca"
+
+    _parameter_constraints = {
+        "hidden_sizes": [StrOptions({"auto"}), tuple, list],
+        "activation": ACTIVATION_CHOICES,
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "norm": [StrOptions({"batch", "layer"}), None],
+        "tied": ["boolean"],
+        "shortcut": [StrOptions({"pca", "random"}), None],
+    }
+
+    @property
+    def starts_linear(self):
+        """Whether the linear path starts as PCA."""
+        return self.shortcut == "pca"
+
+    def make_body(self, n_features, n_components):
+        """Make the hidden layers of the encoder; see :class:`Architecture`."""
+        return DenseBody(
+            [n_features, *self._sizes(n_features)], self._between, self.shortcut
+        )
+
+    def make_decoder(self, n_features, n_components, body, head):
+        """Make the decoder; see :class:`Architecture`."""
+        if self.tied:
+            return TiedDecoder(body, head, self._between, self.shortcut)
+        sizes = [n_components, *reversed(self._sizes(n_features))]
+        return DenseDecoder(sizes, n_features, self._between, self.shortcut)
+
+    def start_linear(self, module, axes):
+        """Start at the reconstruction along `axes`; see :class:`Architecture`."""
+        n_axes, n_features = axes.shape
+        with torch.no_grad():
+            head = module.head
+            nn.init.zeros_(head.bias)
+            head.weight[:, :-n_features] = 0.0
+            linear = head.weight[:, -n_features:]
+            linear *= _BEYOND_AXES
+            linear[:n_axes] = axes
+            module.decoder.start_linear(axes)
+
+    def _sizes(self, n_features):
+        if self.hidden_sizes == "auto":
+            return [min(max(4 * n_features, 64), 512)]
+        for size in self.hidden_sizes:
+            if not isinstance(size, Integral) or size < 1:
+                raise ValueError(
+                    "hidden_sizes of Dense must be integers of at least 1. Got "
+                    f"{self.hidden_sizes!r}."
+                )
+        return list(self.hidden_sizes)
+
+    def _between(self, n_units):
+        """What stands between two linear layers."""
+        norms = {None: None, "batch": BatchNorm, "layer": nn.LayerNorm}
+        layers = [
+            norms[self.norm](n_units) if self.norm else None,
+            make_activation(self.activation),
+            Dropout(self.dropout) if self.dropout else None,
+        ]
+        return [layer for layer in layers if layer is not None]
+
+
+class DenseBody(nn.Module):
+    """(n, n_features) to (n, last hidden size [+ n_features, where there is a path])."""
+
+    def __init__(self, sizes, between, shortcut):
+        super().__init__()
+        layers = []
+        for n_inputs, n_units in zip(sizes, sizes[1:], strict=False):
+            layers += [nn.Linear(n_inputs, n_units), *between(n_units)]
+        self.layers = nn.Sequential(*layers)
+        # Without hidden layers the features themselves are the body's output.
+        self.appends_input = shortcut is not None and len(sizes) > 1
+        self.n_outputs = sizes[-1] + (sizes[0] if self.appends_input else 0)
+
+    def forward(self, x):
+        """Return the last hidden layer, and x beside it where there is a linear path."""
+        hidden = self.layers(x)
+        return torch.cat((hidden, x), dim=1) if self.appends_input else hidden
+
+
+class DenseDecoder(DenseBody):
+    """(n, n_components) to (n, n_features)."""
+
+    def __init__(self, sizes, n_features, between, shortcut):
+        super().__init__(sizes, between, shortcut)
+        self.last = nn.Linear(self.n_outputs, n_features)
+        self.n_components = sizes[0]
+
+    def forward(self, code):
+        """Return the output of the nonlinear and the linear path."""
+        return self.last(super().forward(code))
+
+    def start_linear(self, axes):
+        """Decode along the axes; nothing comes from other components or layers."""
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+        linear = self.last.weight[:, -self.n_components :]
+        linear[:, : len(axes)] = axes.T
+
+
+class TiedDecoder(nn.Module):
+    """(n, n_components) to (n, n_features) by the encoder's weights, transposed."""
+
+    def __init__(self, body, head, between, shortcut):
+        super().__init__()
+        linears = [layer for layer in body.layers if isinstance(layer, nn.Linear)]
+        # A tuple hides the encoder's layers: they are its parameters, not the decoder's.
+        self._encoder = (*linears, head)
+        self.appends_input = body.appends_input
+        self.between = nn.ModuleList(
+            nn.Sequential(*between(layer.out_features)) for layer in reversed(linears)
+        )
+        self.biases = nn.ParameterList(
+            torch.zeros(layer.in_features) for layer in reversed(linears)
+        )
+        n_inputs = body.n_outputs - (linears[0].in_features if self.appends_input else 0)
+        self.code_bias = nn.Parameter(torch.zeros(n_inputs))
+
+    def forward(self, code):
+        """Return the output of the nonlinear and the linear path."""
+        *linears, head = self._encoder
+        hidden = code @ head.weight
+        linear_path = None
+        if self.appends_input:
+            n_hidden = len(self.code_bias)
+            hidden, linear_path = hidden[:, :n_hidden], hidden[:, n_hidden:]
+        hidden = hidden + self.code_bias
+        for layer, bias, between in zip(
+            reversed(linears), self.biases, self.between, strict=True
+        ):
+            hidden = F.linear(between(hidden), layer.weight.t(), bias)
+        return hidden if linear_path is None else hidden + linear_path
+
+    def start_linear(self, axes):
+        """Cancel what the nonlinear path gives for a code of zero: f(0) may not be 0."""
+        was_training = self.training
+        self.eval()
+        zero = self._encoder[-1].weight.new_zeros(1, self._encoder[-1].out_features)
+        last_bias = self.biases[-1] if len(self.biases) else self.code_bias
+        last_bias -= self(zero)[0]
+        self.train(was_training)
+
+
+class Dropout(nn.Module):
+    """Any shape to the same shape; drops by a generator of its own in training."""
+
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+        self.generator = None
+
+    def forward(self, x):
+        """Return x with a share `p` of its elements zero and the rest scaled up."""
+        if not self.training:
+            return x
+        kept = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
+        return x * kept.div_(1 - self.p)
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """(n, n_units) to the same; a batch of one row takes the running statistics."""
+
+    def forward(self, x):
+        """Return x normalised per unit."""
+        if self.training and len(x) == 1:
+            return F.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias,
+                training=False, eps=self.eps,
+            )  # fmt: skip
+        return super().forward(x)

@@ -1,0 +1,1 @@
+"""Training and inference over torch: batches, seeds, the net, the first pass."""

@@ -1,0 +1,226 @@
+"""Rows to tensors, whole blocks at a time: the data never meets a per-row loop.
+
+X stays what the user passed (array, memory map, CSR matrix). Blocks of rows are taken
+from it, brought to the working precision, centred and scaled; batches are slices of a
+block. On an accelerator the rows live there if they fit, else blocks are copied ahead.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+import torch
+
+BLOCK_BYTES = 2**21  # of prepared rows: about what a core's cache holds
+_DEVICE_SHARE = 0.5  # of the free device memory that the rows may take
+
+
+def working_dtype(dtype):
+    """Return the floating dtype in which rows of `dtype` are computed.
+
+    float32 for what float32 holds exactly (booleans, 8 and 16 bits), else float64.
+    """
+    wide = np.result_type(dtype, np.float32)
+    return wide if wide.itemsize <= 8 else np.dtype(np.float64)
+
+
+def dense_rows(X, rows):
+    """Return the rows of X, a slice or positions, as a dense array."""
+    if scipy.sparse.issparse(X):
+        return X[rows].toarray()
+    return X[rows] if isinstance(rows, slice) else np.take(X, rows, axis=0)
+
+
+def rows_per_block(n_features):
+    """Return how many rows make a block."""
+    return max(1, BLOCK_BYTES // (4 * max(1, n_features)))
+
+
+def contiguous_blocks(X):
+    """Yield the (start, stop) of consecutive blocks of rows of X."""
+    n_rows, n_features = X.shape
+    step = rows_per_block(n_features)
+    for start in range(0, n_rows, step):
+        yield start, min(start + step, n_rows)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Centres columns and divides by one number, so that the geometry stays PCA's."""
+
+    mean: np.ndarray | None  # (n_features,), float64; None: rows stay as they are
+    scale: float = 1.0
+
+    def take(self, X, rows, dtype):
+        """Return rows of X, centred and scaled, as a tensor on the CPU.
+
+        The mean is subtracted in the precision of X, before the cast. The tensor may
+        share memory with X: it is not to be changed.
+
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (n_samples, n_features)
+        rows : slice or ndarray of int
+        dtype : numpy dtype
+            float32 or float64.
+        """
+        if self.mean is None and X.dtype == dtype and not scipy.sparse.issparse(X):
+            return _take_as_is(X, rows)
+        block = dense_rows(X, rows)
+        tensor, view = _aligned(block.shape, dtype)
+        if self.mean is None:
+            view[...] = block
+            return tensor
+        wide = working_dtype(block.dtype)
+        centred = view if wide == dtype else np.empty(block.shape, dtype=wide)
+        np.subtract(block, self.mean.astype(wide), out=centred, dtype=wide)
+        centred *= wide.type(1.0 / self.scale)
+        if centred is not view:
+            view[...] = centred
+        return tensor
+
+    def inverse(self, block):
+        """Return `block` in units of X, in its own dtype."""
+        if self.mean is None:
+            return block
+        block = block * block.dtype.type(self.scale)
+        block += self.mean.astype(block.dtype)
+        return block
+
+
+def _aligned(shape, dtype):
+    """A new tensor and its NumPy view; sums repeat bit for bit only if aligned."""
+    tensor = torch.empty(shape, dtype=getattr(torch, np.dtype(dtype).name))
+    return tensor, tensor.numpy()
+
+
+def _take_as_is(X, rows):
+    if isinstance(rows, slice):
+        block = X[rows]
+        if block.flags.c_contiguous and block.flags.writeable:
+            return torch.from_numpy(block)
+        tensor, view = _aligned(block.shape, X.dtype)
+        view[...] = block
+        return tensor
+    tensor, view = _aligned((len(rows), X.shape[1]), X.dtype)
+    np.take(X, rows, axis=0, out=view, mode="clip")  # "raise" would buffer
+    return tensor
+
+
+class Rows(torch.utils.data.Dataset):
+    """The rows of X that a net trains on or is validated on, as scaled tensors.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    scaling : Scaling
+    positions : ndarray of int or None
+        The rows that belong to the set; None for all.
+    device : torch.device or str
+    """
+
+    def __init__(self, X, scaling, positions=None, device="cpu"):
+        self.X = X
+        self.scaling = scaling
+        self.positions = positions
+        self.device = torch.device(device)
+        self._resident = None
+
+    def __len__(self):
+        return self.X.shape[0] if self.positions is None else len(self.positions)
+
+    def __getitem__(self, index):
+        """Return one row twice, as input and as target: a data loader's protocol."""
+        row = self.take(np.array([index]))[0]
+        return row, row
+
+    def take(self, numbers):
+        """Return the rows of the given numbers, float32, on the device.
+
+        Parameters
+        ----------
+        numbers : ndarray of int or slice
+            Within this set.
+        """
+        if self._resident is not None:
+            if isinstance(numbers, slice):
+                return self._resident[numbers]
+            return self._resident.index_select(
+                0, torch.from_numpy(numbers).to(self.device, non_blocking=True)
+            )
+        if self.positions is not None:
+            numbers = self.positions[numbers]
+        rows = self.scaling.take(self.X, numbers, np.float32)
+        if self.device.type == "cuda":
+            rows = rows.pin_memory()
+        return rows.to(self.device, non_blocking=True)
+
+    def settle(self):
+        """Keep all rows on the device if they fit, or a set of one block anywhere.
+
+        Called once before training.
+        """
+        n_bytes = 4 * len(self) * self.X.shape[1]
+        if n_bytes > BLOCK_BYTES and n_bytes > self._room():
+            return self
+        step = rows_per_block(self.X.shape[1])
+        self._resident = torch.cat(
+            [
+                self.take(slice(start, start + step))
+                for start in range(0, len(self), step)
+            ]
+        )
+        return self
+
+    def _room(self):
+        if self.device.type == "cuda":
+            return _DEVICE_SHARE * torch.cuda.mem_get_info(self.device)[0]
+        return 0 if self.device.type == "cpu" else _DEVICE_SHARE * 2**33
+
+
+class Batches:
+    """Batches of a :class:`Rows`, in skorch's iterator seat.
+
+    Yields pairs (input, target) of the same tensor. No row is dropped: a tail of one
+    row joins the batch before it.
+
+    Parameters
+    ----------
+    dataset : Rows
+    batch_size : int
+    generator : torch.Generator or None
+        On the CPU. Draws a fresh order each epoch; None keeps the order.
+    """
+
+    def __init__(self, dataset, batch_size, generator=None):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.generator = generator
+
+    def _starts(self):
+        n_rows = len(self.dataset)
+        starts = list(range(0, n_rows, self.batch_size))
+        if len(starts) > 1 and n_rows - starts[-1] == 1 < self.batch_size:
+            starts.pop()
+        return starts
+
+    def __len__(self):
+        return len(self._starts())
+
+    def __iter__(self):
+        n_rows = len(self.dataset)
+        order = None
+        if self.generator is not None:
+            order = torch.randperm(n_rows, generator=self.generator).numpy()
+        bounds = [*self._starts(), n_rows]
+        per_block = max(
+            1, rows_per_block(self.dataset.X.shape[1]) // self.batch_size
+        )
+        for first in range(0, len(bounds) - 1, per_block):
+            cuts = bounds[first : first + per_block + 1]
+            numbers = slice(cuts[0], cuts[-1])
+            if order is not None:
+                numbers = order[numbers]
+            block = self.dataset.take(numbers)
+            for batch in block.split(np.diff(cuts).tolist()):
+                yield batch, batch

@@ -1,0 +1,350 @@
+"""skorch, configured once: whole-tensor batches and an epoch that never waits."""
+
+import copy
+import inspect
+from contextlib import nullcontext
+
+import numpy as np
+import skorch
+import torch
+import torch._dynamo  # noqa: F401  the first optimizer imports it: not inside a fit
+from skorch.helper import predefined_split
+
+from skae.engine.batches import Batches
+from skae.engine.forward import Criterion
+from skae.engine.seeds import (
+    bind_generator,
+    draws_globally,
+    global_draws,
+    make_generator,
+)
+
+OPTIMIZERS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "sgd": torch.optim.SGD,
+    "lbfgs": torch.optim.LBFGS,
+}
+
+_DIVERGED = (
+    "Training diverged: {} became NaN or infinite at learning_rate={}. Try a smaller "
+    "learning_rate, scale the columns of X (StandardScaler), or another loss or "
+    "optimizer."
+)
+
+
+class Net(skorch.NeuralNet):
+    """skorch's net over an autoencoder module and :class:`Criterion`.
+
+    It differs from skorch's own in what an epoch costs: losses stay on the device until
+    the epoch ends, callbacks are called per batch only if one of them listens, and the
+    modules' mode is set once. Everything random comes from `seed`. A pickled net is its
+    recipe and NumPy arrays, and is rebuilt from them.
+
+    Parameters
+    ----------
+    module : type
+        Class of the module; its parameters as ``module__...``.
+    seed : int
+    loss : Loss
+    weight_decay : float
+        Handed to the optimizer for weights, not for biases.
+    **kwargs
+        skorch's own parameters.
+    """
+
+    def __init__(self, module, *, seed, loss, weight_decay=0.0, **kwargs):
+        self.recipe = {
+            "module": module,
+            "seed": seed,
+            "loss": loss,
+            "weight_decay": weight_decay,
+            **kwargs,
+        }
+        self.seed = seed
+        self.weight_decay = weight_decay
+        self.schedule = None
+        self.interrupted = False
+        self.valid_rows = None
+        self.n_steps = 0
+        self._twins = {}
+        seats = {
+            "criterion": Criterion,
+            "criterion__loss": loss,
+            "iterator_train": Batches,
+            "iterator_valid": Batches,
+            "train_split": None,
+            "verbose": 0,
+            "predict_nonlinearity": loss.activation(),
+        }
+        super().__init__(module, **{**seats, **kwargs})
+
+    @property
+    def _default_callbacks(self):
+        return []
+
+    # -- building
+
+    def initialize_callbacks(self):
+        """Initialize copies of the callbacks, so that the user's stay as they are."""
+        given, self.callbacks = self.callbacks, copy.deepcopy(self.callbacks)
+        try:
+            return super().initialize_callbacks()
+        finally:
+            self.callbacks = given
+
+    def initialize_module(self):
+        """Build the module from this net's own seed."""
+        with global_draws(self.seed):
+            super().initialize_module()
+        self.order_generator = make_generator(self.seed)
+        self.module_generator = self.order_generator
+        if torch.device(self.device).type != "cpu":
+            self.module_generator = make_generator(self.seed, self.device)
+        bind_generator(self.module_, self.module_generator)
+        return self
+
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """Use the fused kernels where there are any, and decay weights only."""
+        args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        accepted = inspect.signature(self.optimizer).parameters
+        if "fused" in accepted and "foreach" not in kwargs:
+            kwargs.setdefault("fused", True)
+        # AdamW decays by default: skae's 0 means 0.
+        if "weight_decay" in accepted:
+            kwargs.setdefault("weight_decay", self.weight_decay)
+        elif self.weight_decay:
+            raise ValueError(
+                f"weight_decay={self.weight_decay} cannot be had: "
+                f"{self.optimizer.__name__} takes no weight_decay. Use l1_penalty or "
+                "another optimizer."
+            )
+        if kwargs.get("weight_decay") and "param_groups" not in kwargs:
+            groups = args[0]
+            parameters = [p for group in groups for p in group["params"]]
+            args = (
+                [
+                    {"params": [p for p in parameters if p.ndim > 1]},
+                    {
+                        "params": [p for p in parameters if p.ndim <= 1],
+                        "weight_decay": 0.0,
+                    },
+                ],
+            )
+        return args, kwargs
+
+    def get_iterator(self, dataset, training=False):
+        """Hand the generator of the order to the training batches."""
+        iterator = super().get_iterator(dataset, training=training)
+        if training and isinstance(iterator, Batches):
+            iterator.generator = self.order_generator
+        return iterator
+
+    # -- training
+
+    def train_on(self, rows, valid=None, *, epochs, schedule=None, watchers=()):
+        """Train for `epochs` passes over `rows`.
+
+        Parameters
+        ----------
+        rows, valid : Rows
+        epochs : int
+        schedule : callable or None
+            From the share of steps done, in [0, 1), to a factor of the learning rate.
+        watchers : iterable of skorch callbacks
+            For this call only, after the net's own.
+        """
+        own = self.callbacks_
+        self.callbacks_ = [*own, *((type(w).__name__, w.initialize()) for w in watchers)]
+        self.train_split = None if valid is None else predefined_split(valid)
+        self.max_epochs = epochs
+        self.schedule = schedule
+        self.n_steps = 0
+        self.n_steps_planned = epochs * len(self.get_iterator(rows))
+        self._watched = _listens(self.callbacks_, "on_batch_begin", "on_batch_end")
+        self._whole_step = _listens(self.callbacks_, "on_grad_computed") or (
+            inspect.signature(self.optimizer_.step).parameters["closure"].default
+            is inspect.Parameter.empty
+        )
+        draws = nullcontext()
+        if draws_globally(self.module_):
+            seed = torch.randint(2**31, (), generator=self.order_generator)
+            draws = global_draws(int(seed), self.device)
+        try:
+            with draws:
+                self.partial_fit(rows)
+        finally:
+            self.callbacks_ = own
+            self.train_split = None
+            self.settle()
+        for name, parameter in self.module_.named_parameters():
+            if not torch.isfinite(parameter).all():
+                raise ValueError(_DIVERGED.format(f"the weights {name!r}", self.lr))
+        return self
+
+    def settle(self):
+        """Make the module ready for inference, after its weights changed."""
+        self._twins = {}
+        self._set_training(False)
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Run skorch's loop and remember whether the user, not a callback, ended it."""
+        self.interrupted = False
+        try:
+            return super().fit_loop(X, y, epochs, **fit_params)
+        except KeyboardInterrupt:
+            self.interrupted = not self._notifying
+            raise
+
+    def notify(self, method_name, **cb_kwargs):
+        """Call the callbacks; skorch's stop training by a KeyboardInterrupt."""
+        self._notifying = True
+        super().notify(method_name, **cb_kwargs)
+        self._notifying = False
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run an epoch that waits for the device once, at its end."""
+        if iterator is None:
+            return
+        self._set_training(training)
+        steps, sizes = [], []
+        for batch in iterator:
+            if self._watched:
+                self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            sizes.append(len(batch[0]))
+            steps.append(step["loss"].detach() if training else step["rows"])
+            if self._watched:
+                self.history.record_batch(f"{prefix}_loss", step["loss"].item())
+                self.history.record_batch(f"{prefix}_batch_size", sizes[-1])
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+                self._set_training(training)
+        if training:
+            losses = torch.stack(steps).double().cpu().numpy()
+            mean = float(np.average(losses, weights=sizes))
+        else:
+            self.valid_rows = torch.cat(steps).double().cpu().numpy()
+            mean = float(self.valid_rows.mean())
+        if not np.isfinite(mean):
+            raise ValueError(_DIVERGED.format(f"the {prefix} loss", self.lr))
+        self.history.record(f"{prefix}_loss", mean)
+        self.history.record(f"{prefix}_batch_count", len(sizes))
+        earlier = [row[f"{prefix}_loss"] for row in self.history[:-1]]
+        self.history.record(f"{prefix}_loss_best", mean < min(earlier, default=np.inf))
+        if training:
+            self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+
+    def train_step(self, batch, **fit_params):
+        """Take one step of the optimizer; skorch's own where a closure is needed."""
+        if self.schedule is not None:
+            lr = self.lr * self.schedule(self.n_steps / self.n_steps_planned)
+            for group in self.optimizer_.param_groups:
+                group["lr"] = lr
+        self.n_steps += 1
+        if self._whole_step:
+            return super().train_step(batch, **fit_params)
+        x, target = batch
+        self.optimizer_.zero_grad()
+        result = self.module_(x)
+        loss = self.criterion_(result, target)
+        loss.backward()
+        self.optimizer_.step()
+        return {"loss": loss, "y_pred": result}
+
+    def validation_step(self, batch, **fit_params):
+        """Return the loss of the batch and of each of its rows."""
+        x, target = batch
+        with torch.no_grad():
+            result = self.module_(x)
+            rows = self.criterion_.per_row(result, target)
+        return {"loss": rows.mean(), "y_pred": result, "rows": rows}
+
+    def row_losses(self, rows):
+        """Return the loss of each of the rows, an array of float64, without training."""
+        self._set_training(False)
+        losses = [
+            self.validation_step(batch)["rows"]
+            for batch in self.get_iterator(rows, training=False)
+        ]
+        return torch.cat(losses).double().cpu().numpy()
+
+    # -- inference and state
+
+    def module_for(self, dtype):
+        """Return the module whose weights have `dtype`, in evaluation mode.
+
+        The float64 twin is made once per set of weights. It lives on the CPU where the
+        device has no float64.
+        """
+        if dtype == np.float32:
+            return self.module_
+        if dtype not in self._twins:
+            twin = copy.deepcopy(self.module_)
+            if torch.device(self.device).type == "mps":
+                twin = twin.cpu()
+            self._twins[dtype] = twin.double().eval()
+        return self._twins[dtype]
+
+    def snapshot(self):
+        """Return everything that training changes, as copies."""
+        return {
+            "module": _to_arrays(self.module_.state_dict()),
+            "criterion": _to_arrays(self.criterion_.state_dict()),
+            "optimizer": _to_arrays(self.optimizer_.state_dict()),
+            "order_generator": self.order_generator.get_state().numpy().copy(),
+            "module_generator": self.module_generator.get_state().numpy().copy(),
+            "history": [dict(row) for row in self.history],
+        }
+
+    def load_module(self, arrays):
+        """Set the module's weights to those of a snapshot's "module"."""
+        self.module_.load_state_dict(_to_tensors(arrays))
+
+    def restore(self, snapshot):
+        """Put a snapshot back."""
+        self.load_module(snapshot["module"])
+        self.criterion_.load_state_dict(_to_tensors(snapshot["criterion"]))
+        self.optimizer_.load_state_dict(_to_tensors(snapshot["optimizer"]))
+        self.order_generator.set_state(torch.tensor(snapshot["order_generator"]))
+        if self.module_generator is not self.order_generator:
+            self.module_generator.set_state(torch.tensor(snapshot["module_generator"]))
+        self.history_ = skorch.history.History(snapshot["history"])
+        self.settle()
+
+    def __getstate__(self):
+        return {"recipe": self.recipe, "snapshot": self.snapshot()}
+
+    def __setstate__(self, state):
+        self.__init__(**state["recipe"])
+        self.initialize()
+        self.restore(state["snapshot"])
+
+
+def _listens(callbacks, *events):
+    """Tell whether a callback overrides one of the events."""
+    return any(
+        getattr(type(callback), event) is not getattr(skorch.callbacks.Callback, event)
+        for _, callback in callbacks
+        for event in events
+    )
+
+
+def _to_arrays(state):
+    """A state dict, nested, with copies of its tensors as NumPy arrays."""
+    if isinstance(state, torch.Tensor):
+        return state.detach().cpu().numpy().copy()
+    if isinstance(state, dict):
+        return {key: _to_arrays(value) for key, value in state.items()}
+    return [_to_arrays(value) for value in state] if isinstance(state, list) else state
+
+
+def _to_tensors(state):
+    if isinstance(state, np.ndarray):
+        return torch.tensor(state)
+    if isinstance(state, dict):
+        return {key: _to_tensors(value) for key, value in state.items()}
+    return [_to_tensors(value) for value in state] if isinstance(state, list) else state

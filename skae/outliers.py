@@ -1,0 +1,125 @@
+"""The outlier role: a threshold on the scores, in scikit-learn's names and signs."""
+
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+from sklearn.base import OutlierMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skae.validation import as_rows
+
+_RESERVOIR = 4096  # training scores that are kept for later thresholds
+_MAD_TO_SIGMA = 1.4826  # of a normal distribution
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class ThresholdMixin(OutlierMixin):
+    """Turn `score_samples` into decisions.
+
+    A class that mixes this in has `_row_losses` and calls :meth:`_after_training` when
+    it is trained.
+    """
+
+    contamination: float | str | None = "auto"
+
+    _parameter_constraints = {
+        "contamination": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, 0.5, closed="right"),
+            None,
+        ]
+    }
+
+    def score_samples(self, X):
+        """Score rows by how normal they are: minus the loss of their reconstruction.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Higher is more normal. In units of the loss: of X squared for squared error.
+        """
+        check_is_fitted(self)
+        return -self._row_losses(as_rows(self, X))
+
+    def decision_function(self, X):
+        """Return `score_samples` minus the threshold `offset_`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Negative for outliers.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X):
+        """Tell inliers from outliers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            1 for inliers, -1 for outliers.
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def _after_training(self, X, rng, n_seen):
+        """Set `offset_` from the scores of the training rows; keep a sample of them.
+
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (n_samples, n_features)
+            New training rows.
+        rng : numpy.random.Generator
+        n_seen : int
+            Rows that the sample stands for already; 0 starts a new one.
+        """
+        scores = -self._row_losses(X)
+        known = self._reservoir if n_seen else scores[:0]
+        self._reservoir = _sampled(known, scores, n_seen, rng)
+        pool = self._reservoir if n_seen else scores
+        self.offset_ = _threshold(pool, self.contamination)
+
+
+def _threshold(scores, contamination):
+    """The score below which a row is an outlier."""
+    if contamination is None:
+        return float(scores.min())
+    if contamination != "auto":
+        return float(np.percentile(scores, 100 * contamination))
+    # Losses spread over orders of magnitude: their logarithm has a middle and a width.
+    log_losses = np.log(np.maximum(-scores, np.finfo(np.float64).tiny))
+    middle = np.median(log_losses)
+    width = _MAD_TO_SIGMA * np.median(np.abs(log_losses - middle))
+    # The worst training row is an outlier even where the rule would spare it: a
+    # threshold beyond everything seen says nothing.
+    lowest = np.partition(scores, min(1, len(scores) - 1))[:2]
+    return float(max(-np.exp(middle + 3 * width), lowest.mean()))
+
+
+def _sampled(known, scores, n_seen, rng):
+    """A uniform sample of all scores seen, at most `_RESERVOIR` of them."""
+    n_kept = min(_RESERVOIR, n_seen + len(scores))
+    if n_kept == len(known) + len(scores):
+        return np.concatenate((known, scores))
+    # How many of the kept come from the new rows, had all been drawn at once.
+    n_new = rng.hypergeometric(len(scores), n_seen, n_kept) if n_seen else n_kept
+    n_new = max(n_new, n_kept - len(known))
+    return np.concatenate(
+        (
+            rng.choice(known, n_kept - n_new, replace=False),
+            rng.choice(scores, n_new, replace=False),
+        )
+    )

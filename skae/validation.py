@@ -1,0 +1,138 @@
+"""The gate: what users pass as X becomes an array or CSR matrix, or a clear error."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from skae.engine.batches import contiguous_blocks, dense_rows
+
+
+def as_rows(estimator, X, *, reset=False, name="X"):
+    """Return X as a 2-D numeric array or CSR matrix, without a copy where there is none.
+
+    Finiteness is left to :class:`RowCheck`, which sees one block at a time.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Its `n_features_in_` and `feature_names_in_` are set (`reset`) or compared.
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+    reset : bool
+    name : str
+        For messages.
+
+    Returns
+    -------
+    ndarray or CSR matrix
+    """
+    try:
+        rows = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype="numeric",
+            ensure_all_finite=False,
+        )
+    except (ValueError, TypeError) as error:
+        column = _first_non_numeric_column(X)
+        if column is None:
+            raise
+        raise ValueError(
+            f"Column {column!r} of {name} is not numeric. Encode it first "
+            "(OneHotEncoder, OrdinalEncoder) or leave it out (ColumnTransformer)."
+        ) from error
+    return rows
+
+
+def as_codes(estimator, X, n_components):
+    """Return codes as a finite float array of `n_components` columns."""
+    codes = check_array(X, dtype=[np.float64, np.float32], estimator=estimator)
+    if codes.shape[1] != n_components:
+        raise ValueError(
+            f"X has {codes.shape[1]} columns, but {type(estimator).__name__} has "
+            f"{n_components} components."
+        )
+    return codes
+
+
+def like_input(X, values, names):
+    """Return `values` in a frame of the kind that X is, or as they are.
+
+    Parameters
+    ----------
+    X : the user's input
+    values : ndarray of shape (n_samples, n_features)
+    names : sequence of str or None
+        The columns of the frame.
+    """
+    if not hasattr(X, "columns") or names is None:
+        return values
+    if hasattr(X, "iloc"):
+        return type(X)(values, index=X.index, columns=names)
+    return type(X)(values, schema=list(names))
+
+
+@dataclass(frozen=True)
+class RowCheck:
+    """Raise ValueError for values that are not finite or that a loss does not allow."""
+
+    owner: str  # class of the estimator
+    loss: str  # class of the loss
+    value_range: tuple[float, float]
+    columns: np.ndarray | None = None  # names of the features
+    name: str = "X"
+
+    def __call__(self, block, first_row=0):
+        """Check the rows of a dense block; `first_row` is where in X it begins."""
+        if block.dtype.kind == "f" and not np.isfinite(block.sum(dtype=np.float64)):
+            self._refuse(~np.isfinite(block), block, first_row)
+        lowest, highest = self.value_range
+        if lowest > -np.inf and block.size and block.min() < lowest:
+            self._refuse(block < lowest, block, first_row)
+        if highest < np.inf and block.size and block.max() > highest:
+            self._refuse(block > highest, block, first_row)
+
+    def all(self, X):
+        """Check every row of X, a block at a time."""
+        for start, stop in contiguous_blocks(X):
+            self(dense_rows(X, slice(start, stop)), start)
+
+    def _refuse(self, refused, block, first_row):
+        if not refused.any():  # finite values whose sum is not
+            return
+        row, column = np.argwhere(refused)[0]
+        value = block[row, column]
+        where = f"column {column}"
+        if self.columns is not None:
+            where = f"column {str(self.columns[column])!r}"
+        where = f"(row {first_row + row}, {where})"
+        if np.isnan(value):
+            raise ValueError(
+                f"Input {self.name} contains NaN {where}. {self.owner} does not accept "
+                "missing values: impute them first (SimpleImputer) or drop the rows."
+            )
+        if np.isinf(value):
+            raise ValueError(
+                f"Input {self.name} contains infinity {where}. {self.owner} takes "
+                "finite values only."
+            )
+        lowest, highest = self.value_range
+        allowed = f"X >= {lowest:g}" if highest == np.inf else f"X in [{lowest:g}, {highest:g}]"
+        raise ValueError(
+            f"loss={self.loss} needs {allowed}, but {self.name} holds {value:g} {where}."
+        )
+
+
+def _first_non_numeric_column(X):
+    """Name the first column of a frame that does not convert to numbers, or None."""
+    if not hasattr(X, "columns"):
+        return None
+    for column in X.columns:
+        try:
+            np.asarray(X[column]).astype(np.float64)
+        except (ValueError, TypeError):
+            return column
+    return None
