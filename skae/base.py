@@ -343,10 +343,10 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 "is fitted with what it had learned.",
                 stacklevel=4,
             )
-        elif self.n_iter_ == self.max_epochs_ >= 10:
+        elif self.n_iter_ == self.max_epochs_ > 1:
             monitored = "valid_loss" if "valid_loss" in self.history_[0] else "train_loss"
             losses = np.array([row[monitored] for row in self.history_])
-            last_tenth = -(self.n_iter_ // 10)
+            last_tenth = -max(1, self.n_iter_ // 10)
             if losses[last_tenth:].min() < 0.95 * losses[:last_tenth].min():
                 warnings.warn(
                     f"The {monitored} still fell by more than 5 % over the last tenth "

@@ -106,7 +106,8 @@ def _threshold(scores, contamination):
     # The worst training row is an outlier even where the rule would spare it: a
     # threshold beyond everything seen says nothing.
     lowest = np.partition(scores, min(1, len(scores) - 1))[:2]
-    return float(max(-np.exp(middle + 3 * width), lowest.mean()))
+    with np.errstate(over="ignore"):
+        return float(max(-np.exp(middle + 3 * width), lowest.mean()))
 
 
 def _sampled(known, scores, n_seen, rng):

@@ -231,6 +231,10 @@ class Net(skorch.NeuralNet):
             mean = float(self.valid_rows.mean())
         if not np.isfinite(mean):
             raise ValueError(_DIVERGED.format(f"the {prefix} loss", self.lr))
+        if not self._watched:  # callbacks may read the last batch of an epoch
+            self.history.new_batch()
+            self.history.record_batch(f"{prefix}_loss", mean)
+            self.history.record_batch(f"{prefix}_batch_size", sum(sizes))
         self.history.record(f"{prefix}_loss", mean)
         self.history.record(f"{prefix}_batch_count", len(sizes))
         earlier = [row[f"{prefix}_loss"] for row in self.history[:-1]]
@@ -246,14 +250,15 @@ class Net(skorch.NeuralNet):
                 group["lr"] = lr
         self.n_steps += 1
         if self._whole_step:
-            return super().train_step(batch, **fit_params)
+            step = super().train_step(batch, **fit_params)
+            return {**step, "y_pred": step["y_pred"].output}
         x, target = batch
         self.optimizer_.zero_grad()
         result = self.module_(x)
         loss = self.criterion_(result, target)
         loss.backward()
         self.optimizer_.step()
-        return {"loss": loss, "y_pred": result}
+        return {"loss": loss, "y_pred": result.output}
 
     def validation_step(self, batch, **fit_params):
         """Return the loss of the batch and of each of its rows."""
@@ -261,7 +266,11 @@ class Net(skorch.NeuralNet):
         with torch.no_grad():
             result = self.module_(x)
             rows = self.criterion_.per_row(result, target)
-        return {"loss": rows.mean(), "y_pred": result, "rows": rows}
+        return {"loss": rows.mean(), "y_pred": result.output, "rows": rows}
+
+    def evaluation_step(self, batch, training=False):
+        """Return the decoder's output alone: what skorch's `predict` goes on with."""
+        return super().evaluation_step(batch, training=training).output
 
     def row_losses(self, rows):
         """Return the loss of each of the rows, an array of float64, without training."""

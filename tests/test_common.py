@@ -1,0 +1,224 @@
+"""What holds for every public class."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpydoc.docscrape import ClassDoc
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+import skae
+from skae import AbsoluteError, Dense, Huber
+from tests.discovery import ESTIMATORS, LOSSES, NESTED, PUBLIC, name_of
+
+every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
+every_object = pytest.mark.parametrize("kind", ESTIMATORS + NESTED, ids=name_of)
+
+VARIANTS = {
+    "defaults": {},
+    "tied": {"architecture": Dense((8,), tied=True)},
+    "overcomplete": {"n_components": 50},
+    "absolute": {"loss": AbsoluteError()},
+    "huber": {"loss": Huber()},
+}
+
+CHECKS = [
+    pytest.param(instance, check, id=f"{kind.__name__}-{variant}-{_name}-{number}")
+    for kind in ESTIMATORS
+    for variant, parameters in VARIANTS.items()
+    for number, (instance, check) in enumerate(
+        estimator_checks_generator(kind(**parameters))
+    )
+    if (_name := getattr(check, "func", check).__name__)
+]
+
+
+@pytest.mark.parametrize(("instance", "check"), CHECKS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_check_estimator(instance, check):
+    check(instance)
+
+
+def test_discovery_finds_something():
+    assert {kind.__name__ for kind in ESTIMATORS} >= {"Autoencoder"}
+    assert {kind.__name__ for kind in NESTED} >= {"Dense", "SquaredError", "Poisson"}
+
+
+@every_object
+def test_own_fields_are_in_the_signature(kind):
+    """A forgotten dataclass decorator would lose them."""
+    own = set()
+    for base in kind.__mro__:
+        if base.__module__.startswith("skae"):
+            own |= {name for name in vars(base).get("__annotations__", {}) if name != "_"}
+    assert own == set(inspect.signature(kind).parameters)
+
+
+@every_object
+def test_only_the_first_parameter_is_positional(kind):
+    parameters = list(inspect.signature(kind).parameters.values())
+    positional = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    if kind in ESTIMATORS:
+        assert positional == ["n_components"]
+    else:
+        assert positional in ([], [parameters[0].name])
+
+
+@every_object
+def test_defaults_are_plain_values(kind):
+    for parameter in inspect.signature(kind).parameters.values():
+        default = parameter.default
+        assert default is None or isinstance(default, bool | int | float | str | tuple)
+
+
+@every_object
+def test_no_class_writes_a_constructor(kind):
+    assert dataclasses.is_dataclass(kind)
+    for base in kind.__mro__:
+        if base.__module__.startswith("skae"):
+            source = inspect.getsource(base)
+            assert "def __init__" not in source
+
+
+@every_object
+def test_every_parameter_has_a_constraint(kind):
+    assert set(kind._parameter_constraints) == set(inspect.signature(kind).parameters)
+
+
+def _documented_default(type_line):
+    _, _, default = type_line.partition("default=")
+    return ast.literal_eval(default) if default else inspect.Parameter.empty
+
+
+@every_object
+def test_documented_parameters_are_the_signature(kind):
+    documented = ClassDoc(kind)["Parameters"]
+    signature = inspect.signature(kind).parameters
+    assert [parameter.name for parameter in documented] == list(signature)
+    for parameter in documented:
+        assert _documented_default(parameter.type) == signature[parameter.name].default
+        assert parameter.desc, parameter.name
+
+
+@every_object
+def test_docstring_has_an_example(kind):
+    assert ">>>" in inspect.getdoc(kind)
+
+
+def test_shared_parameters_are_worded_alike():
+    wording = {}
+    for kind in ESTIMATORS:
+        for parameter in ClassDoc(kind)["Parameters"]:
+            text = "\n".join(parameter.desc)
+            wording.setdefault(parameter.name, set()).add(text)
+    own = {"n_components"}
+    assert [name for name, texts in wording.items() if len(texts) > 1 and name not in own] == []
+
+
+@every_estimator
+def test_documented_attributes_exist_after_fit(estimator, small):
+    import pandas as pd
+
+    frame = pd.DataFrame(small, columns=list("abcde"))
+    fitted = estimator(2, max_epochs=1).fit(frame)
+    for entry in ClassDoc(estimator)["Attributes"]:
+        for name in entry.name.split(", "):
+            assert hasattr(fitted, name), name
+    public = {name for name in vars(fitted) if name.endswith("_") and name[0] != "_"}
+    documented = {
+        name
+        for entry in ClassDoc(estimator)["Attributes"]
+        for name in entry.name.split(", ")
+    }
+    assert public <= documented
+
+
+@every_object
+def test_clone_and_repr_repeat_the_parameters(kind):
+    instance = kind()
+    assert repr(clone(instance)) == repr(instance)
+    assert clone(instance).get_params() == instance.get_params()
+
+
+@every_estimator
+@pytest.mark.parametrize("loss", LOSSES, ids=name_of)
+@pytest.mark.parametrize("tied", [False, True])
+def test_every_objective_takes_every_loss_and_tying(estimator, loss, tied, rng):
+    X = rng.uniform(size=(60, 6)).astype(np.float32)
+    model = estimator(
+        2,
+        loss=loss(),
+        architecture=Dense((8,), tied=tied),
+        max_epochs=30,
+        batch_size=16,
+        early_stopping=False,
+        random_state=0,
+    ).fit(X)
+    losses = [row["train_loss"] for row in model.history_]
+    assert losses[-1] < losses[0] or losses[0] < 1e-6
+    for rows in (model.reconstruct(X), model.inverse_transform(model.transform(X))):
+        assert rows.shape == X.shape
+        assert rows.dtype == X.dtype
+    np.testing.assert_allclose(
+        model.reconstruction_error(X, per_feature=True).mean(axis=1),
+        -model.score_samples(X),
+        rtol=1e-5,
+    )
+    assert model.score(X) == pytest.approx(model.score_samples(X).mean(), rel=1e-6)
+
+
+@every_estimator
+def test_training_moves_every_weight(estimator, digits):
+    """A backward pass that is never called, or a dead path, would leave some."""
+    start = estimator(4, max_epochs=1, learning_rate=1e-12, early_stopping=False)
+    start = start.set_params(random_state=0).fit(digits[:200])
+    later = clone(start).set_params(learning_rate=1e-3, max_epochs=5).fit(digits[:200])
+    moved = later.net_.module_.state_dict()
+    for name, weight in start.net_.module_.state_dict().items():
+        assert not torch.equal(weight, moved[name]), name
+    assert later.score(digits) > start.score(digits)
+
+
+IMPORTS_ALLOWED = {
+    "activations": set(),
+    "losses": {"activations"},
+    "engine": {"engine", "losses", "activations"},
+    "architectures": {"architectures", "activations"},
+    "validation": {"engine"},
+    "base": {"activations", "architectures", "engine", "losses", "validation"},
+    "outliers": {"validation"},
+    "autoencoders": {
+        "autoencoders", "activations", "base", "engine", "outliers", "losses",
+    },
+}  # fmt: skip
+
+
+def test_imports_point_one_way():
+    root = Path(skae.__file__).parent
+    for path in root.rglob("*.py"):
+        layer = path.relative_to(root).with_suffix("").parts[0]
+        if layer == "__init__":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skae"):
+                imported = node.module.split(".")[1]
+                assert imported in IMPORTS_ALLOWED[layer], f"{path}: {node.module}"
+
+
+def test_every_module_imports_and_has_a_claim():
+    for module in pkgutil.walk_packages(skae.__path__, "skae."):
+        assert importlib.import_module(module.name).__doc__
+
+
+def test_public_names_are_sorted_and_documented():
+    assert skae.__all__ == sorted(skae.__all__)
+    assert all(value.__doc__ for value in PUBLIC)
+    api = (Path(__file__).parents[1] / "docs" / "api.rst").read_text()
+    assert [name for name in skae.__all__ if name not in api] == []
