@@ -228,13 +228,17 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if previous is not None:
             self._continue_from(previous)
         elif self.architecture_.starts_linear:
-            self._start_linear(X, axes[: self.n_components_])
+            self._start_linear(X, columns, axes[: self.n_components_])
         self.net_.settle()
 
     def _make_net(self, n_features, seed):
         optimizer = self.optimizer
         if isinstance(optimizer, str):
             optimizer = OPTIMIZERS[optimizer]
+        if not issubclass(optimizer, torch.optim.Optimizer):
+            raise TypeError(
+                f"optimizer is a name or a torch.optim.Optimizer class, not {optimizer}."
+            )
         return Net(
             self._module_class,
             **self._module_params(n_features),
@@ -269,22 +273,23 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 "Set them back, or warm_start=False."
             ) from error
 
-    def _start_linear(self, X, axes):
+    def _start_linear(self, X, columns, axes):
         """Start at PCA, unless the network cannot: then the start stays random."""
         net, module = self.net_, self.net_.module_
         random_start = net.snapshot()["module"]
         device = next(module.parameters()).device
-        self.architecture_.start_linear(
-            module, torch.tensor(axes, dtype=torch.float32, device=device)
-        )
+        axes = torch.tensor(axes, dtype=torch.float32, device=device)
+        self.architecture_.start_linear(module, axes)
         net.settle()
         rows = Rows(X, self._scaling, device=device).take(slice(0, _ROWS_COMPARED))
-        axes = torch.tensor(axes, dtype=torch.float32, device=device)
+        centred = rows
+        if self.mean_ is None:
+            centred = rows - torch.tensor(columns.mean, dtype=torch.float32).to(device)
         with torch.inference_mode():
             output = net.criterion_.loss.activation()(module(rows).output)
             error = (output - rows).square().mean()
-            of_pca = (rows @ axes.T @ axes - rows).square().mean()
-            spread = rows.var(dim=0, correction=0).mean()
+            of_pca = (centred @ axes.T @ axes - centred).square().mean()
+            spread = centred.square().mean()
         if not error <= 1.01 * of_pca + 1e-5 * spread:
             net.load_module(random_start)
 

@@ -36,6 +36,8 @@ def as_rows(estimator, X, *, reset=False, name="X"):
             dtype="numeric",
             ensure_all_finite=False,
         )
+        if rows.dtype.kind not in "biuf":  # a mixed polars frame stays objects
+            rows = rows.astype(np.float64)
     except (ValueError, TypeError) as error:
         column = _first_non_numeric_column(X)
         if column is None:

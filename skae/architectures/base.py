@@ -11,6 +11,8 @@ class Architecture(BaseEstimator):
     objective puts the head between body and decoder.
     """
 
+    _parameter_constraints = {}
+
     @property
     def starts_linear(self):
         """Whether :meth:`start_linear` is wanted before training."""

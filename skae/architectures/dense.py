@@ -28,8 +28,8 @@ class Dense(Architecture):
     ----------
     hidden_sizes : tuple of int or "auto", default="auto"
         Units of the encoder's hidden layers, first to last; the decoder has them last
-        to first. ``()`` is one linear layer on either side. "auto" is one layer of
-        four times as many units as features, within 64 and 512.
+        to first. ``()`` is one linear layer on either side. "auto" is two layers, of
+        four times as many units as features, within 128 and 512, and of half of that.
     activation : str or torch.nn.Module class, default="relu"
         After every hidden layer: "relu", "leaky_relu", "elu", "selu", "gelu", "silu",
         "mish", "softplus", "sigmoid", "tanh", "exp", "identity", or a class.
@@ -110,7 +110,8 @@ class Dense(Architecture):
 
     def _sizes(self, n_features):
         if self.hidden_sizes == "auto":
-            return [min(max(4 * n_features, 64), 512)]
+            first = min(max(4 * n_features, 128), 512)
+            return [first, first // 2]
         for size in self.hidden_sizes:
             if not isinstance(size, Integral) or size < 1:
                 raise ValueError(

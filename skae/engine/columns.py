@@ -54,14 +54,15 @@ def describe_columns(X, *, with_covariance, check):
     for number, (start, stop) in enumerate(contiguous_blocks(X)):
         block = dense_rows(X, slice(start, stop))
         check(block, start)
-        block = block.astype(working_dtype(X.dtype), copy=False)
+        # C order, whatever X has: sums repeat bit for bit in one order only.
+        block = np.ascontiguousarray(block, dtype=working_dtype(X.dtype))
         if shift is None:  # sums about a typical row lose no digits
             shift = block.mean(axis=0, dtype=np.float64)
         block = block - shift.astype(block.dtype)
         block_total = block.sum(axis=0, dtype=np.float64)
         total += block_total
         if with_covariance and number % step == 0:
-            products += block.T @ block
+            products += _products(block)
             sampled_total += block_total
             n_sampled += len(block)
         if not with_covariance or step > 1:
@@ -74,10 +75,24 @@ def describe_columns(X, *, with_covariance, check):
         if step == 1:
             squares = np.diag(products)
     variance = np.maximum(squares / n_rows - offset**2, 0.0)
+    if not np.isfinite(variance).all():
+        raise ValueError(
+            "The values of X are too large: their variance overflows. Scale the columns."
+        )
     # What rounding leaves of a constant column is not variance.
     noise = (np.finfo(working_dtype(X.dtype)).eps * np.abs(shift + offset)) ** 2
     variance[variance <= 4 * noise] = 0.0
     return Columns(n_rows, shift + offset, variance, covariance)
+
+
+def _products(block):
+    """Sums of products of columns; float32 overflows long before X is unusable."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        products = block.T @ block
+        if block.dtype == np.float32 and not np.isfinite(products).all():
+            block = block.astype(np.float64)
+            products = block.T @ block
+    return products
 
 
 def principal_axes(X, columns, *, limit, rng):

@@ -9,15 +9,15 @@ from skorch.callbacks import Callback
 class BestWeights(Callback):
     """Keep the weights of the best epoch in memory, and stop when none gets better.
 
-    The start, before any training, counts as well: the best epoch replaces it only if
-    its mean improvement over the validation rows, paired, exceeds one standard error.
+    The start, before any training, counts as well: only epochs that are clearly better
+    replace it, see :func:`clearly_better`.
 
     Parameters
     ----------
     valid : Rows
         The rows that the net is validated on.
     patience : int
-        Stop after so many epochs without a better one.
+        Stop after so many epochs without a lower validation loss.
     """
 
     def __init__(self, valid, patience):
@@ -25,36 +25,48 @@ class BestWeights(Callback):
         self.patience = patience
 
     def on_train_begin(self, net, **kwargs):
-        """Remember the start."""
-        self.start = self._weights(net)
+        """Take the start as the best so far."""
         self.start_rows = net.row_losses(self.valid)
-        self.best, self.best_rows = None, None
+        self.kept = copy.deepcopy(net.module_.state_dict())
+        self.kept_loss = self.start_rows.mean()
+        self.lowest_loss = np.inf
         self.waited = 0
 
     def on_epoch_end(self, net, **kwargs):
-        """Remember the weights if they are the best so far."""
+        """Keep the weights if they are the best; stop if patience is out."""
         rows = net.valid_rows
-        if self.best is None or rows.mean() < self.best_rows.mean():
-            self.best, self.best_rows = self._weights(net), rows
-            self.waited = 0
-            return
-        self.waited += 1
+        loss = rows.mean()
+        if loss < self.kept_loss and clearly_better(rows, self.start_rows):
+            self.kept = copy.deepcopy(net.module_.state_dict())
+            self.kept_loss = loss
+        self.waited = 0 if loss < self.lowest_loss else self.waited + 1
+        self.lowest_loss = min(loss, self.lowest_loss)
         if self.waited >= self.patience:
             raise KeyboardInterrupt  # skorch's way to stop
 
     def on_train_end(self, net, **kwargs):
-        """Restore the best weights, or the start's."""
-        kept = self.start
-        if self.best is not None:
-            gain = self.start_rows - self.best_rows
-            error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
-            if gain.mean() > error:
-                kept = self.best
-        net.module_.load_state_dict(kept)
+        """Restore the best weights."""
+        net.module_.load_state_dict(self.kept)
 
-    @staticmethod
-    def _weights(net):
-        return copy.deepcopy(net.module_.state_dict())
+
+def clearly_better(losses, start_losses):
+    """Tell whether the losses of rows are lower by more than one standard error.
+
+    The gain of each row over its own start enters by its signed root: a few rows with
+    huge losses would decide alone otherwise. The mean gain itself must be positive too.
+
+    Parameters
+    ----------
+    losses, start_losses : ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    bool
+    """
+    gains = start_losses - losses
+    roots = np.sign(gains) * np.sqrt(np.abs(gains))
+    error = roots.std(ddof=1) / np.sqrt(len(roots)) if len(roots) > 1 else 0.0
+    return bool(gains.mean() > 0 and roots.mean() > error)
 
 
 class Progress(Callback):
