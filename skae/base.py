@@ -1,4 +1,4 @@
-"""The scikit-learn face of every autoencoder, and the one way from arrays to tensors."""
+"""The scikit-learn face of every autoencoder: parameters, fitting, three roles."""
 
 import warnings
 from contextlib import contextmanager
@@ -7,29 +7,28 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-    clone,
-)
+from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
-from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import EpochTimer, LRScheduler
 
 from skae.activations import ACTIVATION_CHOICES
 from skae.architectures import Architecture, Dense
-from skae.engine.batches import Rows, Scaling, contiguous_blocks, dense_rows, working_dtype
-from skae.engine.budget import auto_batch_size, auto_epochs, learning_rate_factor
+from skae.engine.batches import Rows
+from skae.engine.budget import (
+    auto_batch_size,
+    auto_components,
+    auto_epochs,
+    learning_rate_factor,
+)
 from skae.engine.columns import describe_columns, principal_axes
 from skae.engine.devices import resolve_device
 from skae.engine.net import OPTIMIZERS, Net
 from skae.engine.seeds import draw_seed
 from skae.engine.watchers import BestWeights, Progress
+from skae.inference import InferenceMixin
 from skae.losses import LOSSES, Loss, make_loss
-from skae.validation import RowCheck, as_codes, as_rows, like_input
+from skae.validation import as_rows
 
 _FEWEST_TO_SPLIT = 40  # rows; with fewer, all train
 _FEWEST_VALIDATION_ROWS = 10
@@ -37,7 +36,7 @@ _ROWS_COMPARED = 1000  # on which a linear start is compared with PCA
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseAutoencoder(InferenceMixin, BaseEstimator):
     """Base of all autoencoders: parameters, fitting, codes, reconstructions.
 
     A subclass names the module that it trains, `_module_class`.
@@ -72,8 +71,14 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         "architecture": [Architecture, None],
         "loss": [Loss, StrOptions(set(LOSSES)), None],
         "code_activation": [*ACTIVATION_CHOICES, None],
-        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_epochs": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "optimizer": [StrOptions(set(OPTIMIZERS)), type],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -124,12 +129,15 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             self.batch_size_ = self._batch_size_for(n_train)
             self.max_epochs_ = self.max_epochs
             if self.max_epochs == "auto":
-                self.max_epochs_ = auto_epochs(n_train, self.batch_size_, valid is not None)
+                self.max_epochs_ = auto_epochs(
+                    n_train, self.batch_size_, valid is not None
+                )
             watchers = self._watchers()
             if valid is not None and self.early_stopping is not False:
                 watchers.append(BestWeights(valid, self.patience))
             own_schedule = not any(
-                isinstance(callback, LRScheduler) for _, callback in self.net_.callbacks_
+                isinstance(callback, LRScheduler)
+                for _, callback in self.net_.callbacks_
             )
             self.net_.batch_size = self.batch_size_
             self.net_.train_on(
@@ -212,7 +220,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         )
         if previous is None:
             axes = np.empty((0, X.shape[1]))
-            self.n_components_ = _auto_components(X.shape[1])
+            self.n_components_ = auto_components(X.shape[1])
             if isinstance(self.n_components, Integral):
                 self.n_components_ = int(self.n_components)
             if wants_axes:
@@ -237,7 +245,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             optimizer = OPTIMIZERS[optimizer]
         if not issubclass(optimizer, torch.optim.Optimizer):
             raise TypeError(
-                f"optimizer is a name or a torch.optim.Optimizer class, not {optimizer}."
+                "optimizer is a name or a torch.optim.Optimizer class, not "
+                f"{optimizer}."
             )
         return Net(
             self._module_class,
@@ -253,7 +262,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         )
 
     def _module_params(self, n_features):
-        """What the module is made of, as skorch's ``module__`` parameters."""
+        """Return what the module is made of, as skorch's ``module__`` parameters."""
         return {
             "module__architecture": self.architecture_,
             "module__n_features": n_features,
@@ -329,7 +338,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return [EpochTimer(), *bar]
 
     def _plain_history(self):
-        """The finished epochs as dicts, their losses in units of X."""
+        """Return the finished epochs as dicts, their losses in units of X."""
         unit = self.loss_.unit(self.scale_)
         return [
             {
@@ -349,7 +358,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 stacklevel=4,
             )
         elif self.n_iter_ == self.max_epochs_ > 1:
-            monitored = "valid_loss" if "valid_loss" in self.history_[0] else "train_loss"
+            monitored = (
+                "valid_loss" if "valid_loss" in self.history_[0] else "train_loss"
+            )
             losses = np.array([row[monitored] for row in self.history_])
             last_tenth = -max(1, self.n_iter_ // 10)
             if losses[last_tenth:].min() < 0.95 * losses[:last_tenth].min():
@@ -373,172 +384,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             vars(self).update(before)
             raise
 
-    # -- the roles of a transformer and of a model
-
-    def transform(self, X):
-        """Encode rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        codes : ndarray of shape (n_samples, n_components_)
-            In the dtype of X if that is a float.
-        """
-        check_is_fitted(self)
-        X = as_rows(self, X)
-        return self._map(X, lambda net, x: net.encode(x), self.n_components_)
-
-    def inverse_transform(self, X):
-        """Decode codes to rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components_)
-
-        Returns
-        -------
-        rows : ndarray of shape (n_samples, n_features)
-            In units of the training rows.
-        """
-        check_is_fitted(self)
-        codes = as_codes(self, X, self.n_components_)
-        activation = self.net_.criterion_.loss.activation()
-        decoded = self._map(
-            codes,
-            lambda net, code: activation(net.decode(code)),
-            self.n_features_in_,
-            scaling=Scaling(None),
-        )
-        return self._scaling.inverse(decoded)
-
-    def reconstruct(self, X):
-        """Encode and decode rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        rows : ndarray of shape (n_samples, n_features)
-            In units of X.
-        """
-        check_is_fitted(self)
-        X = as_rows(self, X)
-        activation = self.net_.criterion_.loss.activation()
-        decoded = self._map(
-            X, lambda net, x: activation(net(x).output), self.n_features_in_
-        )
-        return self._scaling.inverse(decoded)
-
-    def reconstruction_error(self, X, *, per_feature=False):
-        """Return the loss of each row's reconstruction, or of each of its cells.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        per_feature : bool, default=False
-            Whether to return the cells. Their mean over a row is the row's loss.
-
-        Returns
-        -------
-        error : ndarray of shape (n_samples,), or (n_samples, n_features)
-            In units of the loss: of X squared for squared error. Per feature it is a
-            frame with the names of the features if X is one.
-        """
-        check_is_fitted(self)
-        rows = as_rows(self, X)
-        if not per_feature:
-            return self._row_losses(rows)
-        loss = self.net_.criterion_.loss
-        errors = self._map(
-            rows,
-            lambda net, x: loss.per_element(net(x).output, x),
-            self.n_features_in_,
-            value_range=self.loss_.range,
-        )
-        errors *= self.loss_.unit(self.scale_)
-        return like_input(X, errors, getattr(self, "feature_names_in_", None))
-
-    def score(self, X, y=None):
-        """Return minus the mean loss of the rows, without penalties.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : Ignored
-
-        Returns
-        -------
-        score : float
-            Higher is better. Scores of different losses do not compare.
-        """
-        check_is_fitted(self)
-        return -float(self._row_losses(as_rows(self, X)).mean())
-
-    def _row_losses(self, X):
-        """The loss of each row, in units of X; X is validated."""
-        loss = self.net_.criterion_.loss
-        losses = self._map(
-            X, lambda net, x: loss.per_row(net(x).output, x), value_range=self.loss_.range
-        )
-        losses *= self.loss_.unit(self.scale_)
-        return losses
-
-    def _map(self, X, compute, *width, scaling=None, value_range=(-np.inf, np.inf)):
-        """Apply ``compute(module, rows)`` to blocks of X, in the dtype of X.
-
-        Returns an ndarray of shape (n_samples, *width).
-        """
-        scaling = self._scaling if scaling is None else scaling
-        dtype = working_dtype(X.dtype)
-        module = self.net_.module_for(dtype)
-        device = next(module.parameters()).device
-        check = self._row_check(value_range)
-        has_range = value_range != (-np.inf, np.inf)
-        results = np.empty((X.shape[0], *width), dtype=dtype)
-        with torch.inference_mode():
-            for start, stop in contiguous_blocks(X):
-                rows = scaling.take(X, slice(start, stop), dtype)
-                # A sum that is finite clears the block at the price of one read.
-                if has_range or not torch.isfinite(rows.sum()):
-                    check(dense_rows(X, slice(start, stop)), start)
-                results[start:stop] = compute(module, rows.to(device)).cpu().numpy()
-        return results
-
-    def _row_check(self, value_range=None, name="X"):
-        return RowCheck(
-            owner=type(self).__name__,
-            loss=type(self.loss_).__name__,
-            value_range=self.loss_.target_range if value_range is None else value_range,
-            columns=getattr(self, "feature_names_in_", None),
-            name=name,
-        )
-
-    # -- what scikit-learn asks
-
-    @property
-    def device_(self):
-        """The device that the network is on, "cpu", "cuda" or "mps"."""
-        return self.net_.device
-
-    @property
-    def _scaling(self):
-        return Scaling(self.mean_, self.scale_)
-
-    @property
-    def _n_features_out(self):
-        return self.n_components_
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _auto_components(n_features):
-    """The rule behind ``n_components="auto"``: half of the features, at most 32."""
-    return min(max(1, n_features // 2), 32)

@@ -23,9 +23,9 @@ _shared_activation = lru_cache(maxsize=None)(make_activation)
 class Loss(BaseEstimator):
     """Base of the losses: a negative log-likelihood per element, and its range.
 
-    A subclass defines :meth:`per_element`, and what sets it apart: `natural_activation`,
-    the activation that ``output_activation="auto"`` stands for, and `range`, the closed
-    interval of X on which the loss is defined.
+    A subclass defines :meth:`per_element` and what sets it apart: `natural_activation`
+    is what ``output_activation="auto"`` stands for, `range` the closed interval of X on
+    which the loss is defined.
     """
 
     output_activation: str | type = "auto"

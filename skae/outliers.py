@@ -94,7 +94,7 @@ class ThresholdMixin(OutlierMixin):
 
 
 def _threshold(scores, contamination):
-    """The score below which a row is an outlier."""
+    """Return the score below which a row is an outlier."""
     if contamination is None:
         return float(scores.min())
     if contamination != "auto":
@@ -111,7 +111,7 @@ def _threshold(scores, contamination):
 
 
 def _sampled(known, scores, n_seen, rng):
-    """A uniform sample of all scores seen, at most `_RESERVOIR` of them."""
+    """Return a uniform sample of all scores seen, at most `_RESERVOIR`."""
     n_kept = min(_RESERVOIR, n_seen + len(scores))
     if n_kept == len(known) + len(scores):
         return np.concatenate((known, scores))

@@ -10,7 +10,7 @@ from skae.engine.batches import contiguous_blocks, dense_rows
 
 
 def as_rows(estimator, X, *, reset=False, name="X"):
-    """Return X as a 2-D numeric array or CSR matrix, without a copy where there is none.
+    """Return X as a 2-D numeric array or CSR matrix, without a needless copy.
 
     Finiteness is left to :class:`RowCheck`, which sees one block at a time.
 
@@ -122,9 +122,14 @@ class RowCheck:
                 "finite values only."
             )
         lowest, highest = self.value_range
-        allowed = f"X >= {lowest:g}" if highest == np.inf else f"X in [{lowest:g}, {highest:g}]"
+        allowed = (
+            f"X >= {lowest:g}"
+            if highest == np.inf
+            else f"X in [{lowest:g}, {highest:g}]"
+        )
         raise ValueError(
-            f"loss={self.loss} needs {allowed}, but {self.name} holds {value:g} {where}."
+            f"loss={self.loss} needs {allowed}, but {self.name} holds {value:g} "
+            f"{where}."
         )
 
 

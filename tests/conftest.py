@@ -1,3 +1,8 @@
+import os
+
+# One thread: results repeat across workers, and cores are left to pytest-xdist.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 import torch

@@ -57,7 +57,9 @@ def test_own_fields_are_in_the_signature(kind):
     own = set()
     for base in kind.__mro__:
         if base.__module__.startswith("skae"):
-            own |= {name for name in vars(base).get("__annotations__", {}) if name != "_"}
+            own |= {
+                name for name in vars(base).get("__annotations__", {}) if name != "_"
+            }
     assert own == set(inspect.signature(kind).parameters)
 
 
@@ -119,7 +121,9 @@ def test_shared_parameters_are_worded_alike():
             text = "\n".join(parameter.desc)
             wording.setdefault(parameter.name, set()).add(text)
     own = {"n_components"}
-    assert [name for name, texts in wording.items() if len(texts) > 1 and name not in own] == []
+    assert [
+        name for name, texts in wording.items() if len(texts) > 1 and name not in own
+    ] == []
 
 
 @every_estimator
@@ -192,7 +196,10 @@ IMPORTS_ALLOWED = {
     "engine": {"engine", "losses", "activations"},
     "architectures": {"architectures", "activations"},
     "validation": {"engine"},
-    "base": {"activations", "architectures", "engine", "losses", "validation"},
+    "inference": {"engine", "validation"},
+    "base": {
+        "activations", "architectures", "engine", "inference", "losses", "validation",
+    },
     "outliers": {"validation"},
     "autoencoders": {
         "autoencoders", "activations", "base", "engine", "outliers", "losses",
@@ -207,7 +214,9 @@ def test_imports_point_one_way():
         if layer == "__init__":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skae"):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+                "skae"
+            ):
                 imported = node.module.split(".")[1]
                 assert imported in IMPORTS_ALLOWED[layer], f"{path}: {node.module}"
 

@@ -20,7 +20,9 @@ from skae.engine.seeds import make_generator
 
 def _module(architecture, n_features=6, n_components=2, code_activation=None):
     torch.manual_seed(0)
-    return AutoencoderModule(architecture, n_features, n_components, code_activation, 0.0)
+    return AutoencoderModule(
+        architecture, n_features, n_components, code_activation, 0.0
+    )
 
 
 def _at_start(X, n_components, **parameters):

@@ -103,7 +103,9 @@ def test_best_weights_are_restored(digits):
 
 
 def test_patience_stops(digits):
-    model = Autoencoder(8, max_epochs=200, learning_rate=0.03, patience=3, random_state=0)
+    model = Autoencoder(
+        8, max_epochs=200, learning_rate=0.03, patience=3, random_state=0
+    )
     model.fit(digits[:300])
     assert model.n_iter_ < 200
     losses = [row["valid_loss"] for row in model.history_]

@@ -212,7 +212,9 @@ def test_not_finite(value, method, dtype, small):
         model.fit(X)
     X.loc[17, "age"] = value
     word = "NaN" if np.isnan(value) else "infinity"
-    with pytest.raises(ValueError, match=rf"X contains {word} \(row 17, column 'age'\)"):
+    with pytest.raises(
+        ValueError, match=rf"X contains {word} \(row 17, column 'age'\)"
+    ):
         getattr(model, method)(X)
 
 
@@ -290,7 +292,10 @@ def test_wrong_shapes(X, message):
         ({"architecture": Dense(norm="group")}, "'norm' parameter of Dense"),
         ({"loss": SquaredError(output_activation="x")}, "'output_activation' param"),
         ({"net_params": {"no_such": 1}}, "no_such"),
-        ({"optimizer": torch.optim.LBFGS, "weight_decay": 0.1}, "LBFGS takes no weight"),
+        (
+            {"optimizer": torch.optim.LBFGS, "weight_decay": 0.1},
+            "LBFGS takes no weight",
+        ),
         ({"early_stopping": "yes"}, "'early_stopping' parameter of Autoencoder"),
     ],
 )
@@ -318,7 +323,10 @@ def test_a_device_that_is_not_there(small):
     [
         (BinaryCrossEntropy(), r"loss=BinaryCrossEntropy needs X in \[0, 1\]"),
         (Poisson(), "loss=Poisson needs X >= 0"),
-        (SquaredError(output_activation="sigmoid"), r"SquaredError needs X in \[0, 1\]"),
+        (
+            SquaredError(output_activation="sigmoid"),
+            r"SquaredError needs X in \[0, 1\]",
+        ),
     ],
 )
 def test_values_outside_the_range_of_a_loss(loss, message, rng):

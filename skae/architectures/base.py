@@ -6,9 +6,9 @@ from sklearn.base import BaseEstimator
 class Architecture(BaseEstimator):
     """Base of the architectures.
 
-    A subclass is a keyword dataclass of its parameters and defines :meth:`make_body` and
-    :meth:`make_decoder`. It never hears of codes' meanings, penalties or devices: the
-    objective puts the head between body and decoder.
+    A subclass is a keyword dataclass of its parameters and defines
+    :meth:`make_body` and :meth:`make_decoder`. It never hears of penalties or devices,
+    nor what a code means: the objective puts the head between body and decoder.
     """
 
     _parameter_constraints = {}

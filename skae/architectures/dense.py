@@ -121,7 +121,7 @@ class Dense(Architecture):
         return list(self.hidden_sizes)
 
     def _between(self, n_units):
-        """What stands between two linear layers."""
+        """Make what stands between two linear layers."""
         norms = {None: None, "batch": BatchNorm, "layer": nn.LayerNorm}
         layers = [
             norms[self.norm](n_units) if self.norm else None,
@@ -132,7 +132,7 @@ class Dense(Architecture):
 
 
 class DenseBody(nn.Module):
-    """(n, n_features) to (n, last hidden size [+ n_features, where there is a path])."""
+    """(n, n_features) to (n, last hidden size [+ n_features if there is a path])."""
 
     def __init__(self, sizes, between, shortcut):
         super().__init__()
@@ -145,7 +145,7 @@ class DenseBody(nn.Module):
         self.n_outputs = sizes[-1] + (sizes[0] if self.appends_input else 0)
 
     def forward(self, x):
-        """Return the last hidden layer, and x beside it where there is a linear path."""
+        """Return the last hidden layer, and x beside it if there is a linear path."""
         hidden = self.layers(x)
         return torch.cat((hidden, x), dim=1) if self.appends_input else hidden
 
@@ -176,7 +176,7 @@ class TiedDecoder(nn.Module):
     def __init__(self, body, head, between, shortcut):
         super().__init__()
         linears = [layer for layer in body.layers if isinstance(layer, nn.Linear)]
-        # A tuple hides the encoder's layers: they are its parameters, not the decoder's.
+        # A tuple hides the encoder's layers: they are its parameters, not ours.
         self._encoder = (*linears, head)
         self.appends_input = body.appends_input
         self.between = nn.ModuleList(
@@ -185,7 +185,9 @@ class TiedDecoder(nn.Module):
         self.biases = nn.ParameterList(
             torch.zeros(layer.in_features) for layer in reversed(linears)
         )
-        n_inputs = body.n_outputs - (linears[0].in_features if self.appends_input else 0)
+        n_inputs = body.n_outputs - (
+            linears[0].in_features if self.appends_input else 0
+        )
         self.code_bias = nn.Parameter(torch.zeros(n_inputs))
 
     def forward(self, code):
@@ -204,7 +206,7 @@ class TiedDecoder(nn.Module):
         return hidden if linear_path is None else hidden + linear_path
 
     def start_linear(self, axes):
-        """Cancel what the nonlinear path gives for a code of zero: f(0) may not be 0."""
+        """Cancel what the nonlinear path gives for a code of 0: f(0) may not be 0."""
         was_training = self.training
         self.eval()
         zero = self._encoder[-1].weight.new_zeros(1, self._encoder[-1].out_features)

@@ -89,7 +89,7 @@ class Scaling:
 
 
 def _aligned(shape, dtype):
-    """A new tensor and its NumPy view; sums repeat bit for bit only if aligned."""
+    """Return a tensor and its NumPy view; only aligned sums repeat bit for bit."""
     tensor = torch.empty(shape, dtype=getattr(torch, np.dtype(dtype).name))
     return tensor, tensor.numpy()
 
@@ -213,9 +213,7 @@ class Batches:
         if self.generator is not None:
             order = torch.randperm(n_rows, generator=self.generator).numpy()
         bounds = [*self._starts(), n_rows]
-        per_block = max(
-            1, rows_per_block(self.dataset.X.shape[1]) // self.batch_size
-        )
+        per_block = max(1, rows_per_block(self.dataset.X.shape[1]) // self.batch_size)
         for first in range(0, len(bounds) - 1, per_block):
             cuts = bounds[first : first + per_block + 1]
             numbers = slice(cuts[0], cuts[-1])

@@ -1,11 +1,16 @@
-"""How long to train: the rules behind ``"auto"``, and the schedule over the budget."""
+"""The rules behind ``"auto"``, and the schedule over the budget."""
 
 import math
 
 _STEPS = 3000
-_FEWEST_EPOCHS, _MOST_EPOCHS = 10, 200
+_FEWEST_EPOCHS, _MOST_EPOCHS = 10, 100
 _STEPS_WITHOUT_VALIDATION = 100
 _WARM_UP = 0.05  # share of the budget
+
+
+def auto_components(n_features):
+    """Return what ``n_components="auto"`` is: half of the features, at most 32."""
+    return min(max(1, n_features // 2), 32)
 
 
 def auto_batch_size(n_rows):
@@ -14,7 +19,7 @@ def auto_batch_size(n_rows):
 
 
 def auto_epochs(n_rows, batch_size, validated):
-    """Return about 3,000 steps' worth of epochs, within 10 and 200.
+    """Return about 3,000 steps' worth of epochs, within 10 and 100.
 
     Where no row can be spared for validation, 100 steps: too few to overfit.
     """

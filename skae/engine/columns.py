@@ -43,7 +43,9 @@ def describe_columns(X, *, with_covariance, check):
     Columns
     """
     n_rows, n_features = X.shape
-    with_covariance = with_covariance and n_features <= _WIDEST_COVARIANCE and n_rows > n_features
+    with_covariance = (
+        with_covariance and n_features <= _WIDEST_COVARIANCE and n_rows > n_features
+    )
     # A covariance of every `step`-th block is enough where all would take minutes.
     step = max(1, int(n_rows * n_features**2 / _COVARIANCE_WORK))
     shift = None
@@ -77,7 +79,7 @@ def describe_columns(X, *, with_covariance, check):
     variance = np.maximum(squares / n_rows - offset**2, 0.0)
     if not np.isfinite(variance).all():
         raise ValueError(
-            "The values of X are too large: their variance overflows. Scale the columns."
+            "The values of X are too large: their variance overflows. Scale columns."
         )
     # What rounding leaves of a constant column is not variance.
     noise = (np.finfo(working_dtype(X.dtype)).eps * np.abs(shift + offset)) ** 2
@@ -86,7 +88,7 @@ def describe_columns(X, *, with_covariance, check):
 
 
 def _products(block):
-    """Sums of products of columns; float32 overflows long before X is unusable."""
+    """Return sums of products; float32 overflows long before X is unusable."""
     with np.errstate(over="ignore", invalid="ignore"):
         products = block.T @ block
         if block.dtype == np.float32 and not np.isfinite(products).all():

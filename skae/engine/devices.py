@@ -3,6 +3,16 @@
 import torch
 
 
+def present_devices():
+    """Return the types of the devices that are there, the fastest first."""
+    devices = ["cpu"]
+    if torch.backends.mps.is_available():
+        devices.insert(0, "mps")
+    if torch.cuda.is_available():
+        devices.insert(0, "cuda")
+    return devices
+
+
 def resolve_device(device):
     """Return the name of a device that is there.
 
@@ -16,11 +26,7 @@ def resolve_device(device):
     ValueError
         If the device is unknown or absent.
     """
-    present = ["cpu"]
-    if torch.backends.mps.is_available():
-        present.insert(0, "mps")
-    if torch.cuda.is_available():
-        present.insert(0, "cuda")
+    present = present_devices()
     if device == "auto":
         return present[0]
     allowed = "'auto' or one of " + ", ".join(repr(name) for name in present)

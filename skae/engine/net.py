@@ -7,10 +7,11 @@ from contextlib import nullcontext
 import numpy as np
 import skorch
 import torch
-import torch._dynamo  # noqa: F401  the first optimizer imports it: not inside a fit
+import torch._dynamo
 from skorch.helper import predefined_split
 
 from skae.engine.batches import Batches
+from skae.engine.devices import present_devices
 from skae.engine.forward import Criterion
 from skae.engine.seeds import (
     bind_generator,
@@ -57,12 +58,13 @@ class Net(skorch.NeuralNet):
         skorch's own parameters.
     """
 
-    def __init__(self, module, *, seed, loss, weight_decay=0.0, **kwargs):
+    def __init__(self, module, *, seed, loss, weight_decay=0.0, device="cpu", **kwargs):
         self.recipe = {
             "module": module,
             "seed": seed,
             "loss": loss,
             "weight_decay": weight_decay,
+            "device": device,
             **kwargs,
         }
         self.seed = seed
@@ -81,7 +83,7 @@ class Net(skorch.NeuralNet):
             "verbose": 0,
             "predict_nonlinearity": loss.activation(),
         }
-        super().__init__(module, **{**seats, **kwargs})
+        super().__init__(module, device=device, **{**seats, **kwargs})
 
     @property
     def _default_callbacks(self):
@@ -101,6 +103,7 @@ class Net(skorch.NeuralNet):
         """Build the module from this net's own seed."""
         with global_draws(self.seed):
             super().initialize_module()
+        self.module_.float()  # whatever torch's default dtype is
         self.order_generator = make_generator(self.seed)
         self.module_generator = self.order_generator
         if torch.device(self.device).type != "cpu":
@@ -159,7 +162,10 @@ class Net(skorch.NeuralNet):
             For this call only, after the net's own.
         """
         own = self.callbacks_
-        self.callbacks_ = [*own, *((type(w).__name__, w.initialize()) for w in watchers)]
+        self.callbacks_ = [
+            *own,
+            *((type(w).__name__, w.initialize()) for w in watchers),
+        ]
         self.train_split = None if valid is None else predefined_split(valid)
         self.max_epochs = epochs
         self.schedule = schedule
@@ -273,7 +279,7 @@ class Net(skorch.NeuralNet):
         return super().evaluation_step(batch, training=training).output
 
     def row_losses(self, rows):
-        """Return the loss of each of the rows, an array of float64, without training."""
+        """Return the loss of each of the rows, an array of float64."""
         self._set_training(False)
         losses = [
             self.validation_step(batch)["rows"]
@@ -328,7 +334,10 @@ class Net(skorch.NeuralNet):
         return {"recipe": self.recipe, "snapshot": self.snapshot()}
 
     def __setstate__(self, state):
-        self.__init__(**state["recipe"])
+        recipe = dict(state["recipe"])
+        if torch.device(recipe["device"]).type not in present_devices():
+            recipe["device"] = "cpu"
+        self.__init__(**recipe)
         self.initialize()
         self.restore(state["snapshot"])
 
@@ -343,7 +352,7 @@ def _listens(callbacks, *events):
 
 
 def _to_arrays(state):
-    """A state dict, nested, with copies of its tensors as NumPy arrays."""
+    """Copy a nested state dict, its tensors as NumPy arrays."""
     if isinstance(state, torch.Tensor):
         return state.detach().cpu().numpy().copy()
     if isinstance(state, dict):

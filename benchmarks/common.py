@@ -1,0 +1,81 @@
+"""What the benchmarks share: data, interleaved timing, tables."""
+
+import os
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "benchmarks"
+
+
+def data_folder():
+    """Return the folder of the real data, or say what is missing."""
+    folder = Path(os.environ.get("SKAE_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        raise SystemExit(
+            f"No folder {folder}: set SKAE_DATA to one with mnist.npz and adbench/."
+        )
+    return folder
+
+
+def mnist(n_rows=None):
+    """Return MNIST's training images, float32 in [0, 1], shape (n_rows, 784)."""
+    path = data_folder() / "mnist.npz"
+    if not path.exists():
+        raise SystemExit(
+            f"{path} is missing: LeCun's MNIST with x_train of (60000, 28, 28)."
+        )
+    with np.load(path) as file:
+        images = file["x_train"][:n_rows]
+    return (images.reshape(len(images), -1) / 255).astype(np.float32)
+
+
+def cpu_seconds(function):
+    """Return the CPU seconds of this process that a call takes."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
+def interleave(functions, repeats):
+    """Time functions in turn, `repeats` rounds; return the list of times of each.
+
+    Parameters
+    ----------
+    functions : dict of str to callable
+    repeats : int
+
+    Returns
+    -------
+    dict of str to list of float
+    """
+    times = {name: [] for name in functions}
+    for _ in range(repeats):
+        for name, function in functions.items():
+            times[name].append(cpu_seconds(function))
+    return times
+
+
+def median(values):
+    """Return the median."""
+    return statistics.median(values)
+
+
+def save(frame, name, decimals=3):
+    """Write a result as CSV for docs, and print it."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(RESULTS / f"{name}.csv", float_format=f"%.{decimals}f")
+    with pd.option_context("display.width", 120, "display.max_columns", 20):
+        print(frame.round(decimals).to_string(), flush=True)
+
+
+def machine():
+    """Name what the figures were measured with."""
+    threads = torch.get_num_threads()
+    return f"{platform.machine()}, torch {torch.__version__}, {threads} thread(s)"

@@ -1,0 +1,369 @@
+"""How fast an epoch is, beside a hand-written loop over the same module and peers.
+
+One thread, CPU time, everything in one interleaved run, medians. The floor is the loop
+that an expert writes: slices of tensors, fused Adam, nothing else. An epoch is
+marginal: (fit of 2E epochs - fit of E epochs) / E, so that what a fit costs once does
+not count.
+
+    python benchmarks/speed.py            # the floor: epochs, inference, whole fits
+    python benchmarks/speed.py --peers    # PyOD, pythae, Keras, skorch's loader, MLP
+"""
+
+import argparse
+import copy
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import numpy as np
+import pandas as pd
+import torch
+from common import interleave, machine, median, mnist, save
+from sklearn.neural_network import MLPRegressor
+from torch.utils.data import DataLoader
+
+from skae import Autoencoder, Dense, SquaredError
+
+torch.set_num_threads(1)
+
+
+def image_model(epochs, batch_size, **parameters):
+    """784-64-784, ReLU code, sigmoid output, squared error."""
+    return Autoencoder(
+        64,
+        architecture=Dense((), shortcut=None),
+        code_activation="relu",
+        loss=SquaredError(output_activation="sigmoid"),
+        max_epochs=epochs,
+        batch_size=batch_size,
+        early_stopping=False,
+        contamination=None,
+        random_state=0,
+        **parameters,
+    )
+
+
+def table_model(epochs, batch_size, **parameters):
+    """20-32-8-32-20."""
+    return Autoencoder(
+        8,
+        architecture=Dense((32,), shortcut=None),
+        max_epochs=epochs,
+        batch_size=batch_size,
+        early_stopping=False,
+        contamination=None,
+        random_state=0,
+        **parameters,
+    )
+
+
+def loop(module, X, epochs, batch_size, activation):
+    """Train as an expert would by hand."""
+    rows = torch.from_numpy(X)
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
+    module.train()
+    for _ in range(epochs):
+        order = torch.randperm(len(rows))
+        for start in range(0, len(rows), batch_size):
+            x = rows[order[start : start + batch_size]]
+            loss = (activation(module(x).output) - x).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def identity(output):
+    """Return the output."""
+    return output
+
+
+def epochs_against_the_floor(rows, repeats):
+    """Return a table of marginal epochs."""
+    images = mnist(rows)
+    table = np.random.default_rng(0).normal(size=(1000, 20)).astype(np.float32)
+    cases = {
+        "MNIST 784-64-784, batch 256": (images, image_model, 256, 2, torch.sigmoid),
+        "MNIST 784-64-784, batch 32": (images, image_model, 32, 1, torch.sigmoid),
+        "1000 x 20, 20-32-8-32-20, batch 32": (table, table_model, 32, 20, identity),
+    }
+    lines = []
+    for name, (X, make, batch_size, epochs, activation) in cases.items():
+        module = make(1, batch_size).fit(X).net_.module_
+
+        def ours(factor, X=X, make=make, batch_size=batch_size, epochs=epochs):
+            make(factor * epochs, batch_size).fit(X)
+
+        def floor(
+            factor, X=X, m=module, batch_size=batch_size, epochs=epochs, a=activation
+        ):
+            loop(copy.deepcopy(m), X, factor * epochs, batch_size, a)
+
+        times = interleave(
+            {
+                "ours 1": lambda: ours(1),
+                "floor 1": lambda: floor(1),
+                "ours 2": lambda: ours(2),
+                "floor 2": lambda: floor(2),
+            },
+            repeats,
+        )
+        marginal = {
+            who: [
+                (two - one) / epochs
+                for one, two in zip(times[f"{who} 1"], times[f"{who} 2"], strict=True)
+            ]
+            for who in ("ours", "floor")
+        }
+        lines.append(_line(name, median(marginal["ours"]), median(marginal["floor"])))
+    return lines
+
+
+def inference_against_the_floor(repeats):
+    """Return a table of transform and score_samples of 60,000 rows."""
+    images = mnist()
+    model = image_model(1, 256).fit(images)
+    module = model.net_.module_
+
+    def batched(function, size=1024):
+        with torch.inference_mode():
+            rows = torch.from_numpy(images)
+            return torch.cat(
+                [function(rows[i : i + size]) for i in range(0, len(rows), size)]
+            ).numpy()
+
+    def score(x):
+        return (torch.sigmoid(module(x).output) - x).square().mean(1)
+
+    lines = []
+    for name, ours, floor in [
+        ("transform, 60000 x 784", model.transform, module.encode),
+        ("score_samples, 60000 x 784", model.score_samples, score),
+    ]:
+        times = interleave(
+            {
+                "ours": lambda ours=ours: ours(images),
+                "floor": lambda floor=floor: batched(floor),
+            },
+            2 * repeats + 1,
+        )
+        lines.append(_line(name, median(times["ours"]), median(times["floor"])))
+    return lines
+
+
+def whole_fits_against_the_floor(rows, repeats):
+    """Return a table of default fits beside the loop over as many epochs."""
+    table = np.random.default_rng(0).normal(size=(1000, 20)).astype(np.float32)
+    table[:, 10:] = table[:, :10] ** 2
+    lines = []
+    for name, X in {"MNIST": mnist(rows), "1000 x 20": table}.items():
+        model = Autoencoder(8, random_state=0)
+        model.fit(X)
+        module = model.net_.module_
+        mean, scale = model.mean_.astype(np.float32), np.float32(model.scale_)
+        scaled = (X - mean) / scale
+        times = interleave(
+            {
+                "ours": lambda X=X: Autoencoder(8, random_state=0).fit(X),
+                "floor": lambda module=module, scaled=scaled, model=model: loop(
+                    copy.deepcopy(module),
+                    scaled,
+                    model.n_iter_,
+                    model.batch_size_,
+                    identity,
+                ),
+            },
+            repeats,
+        )
+        lines.append(
+            _line(
+                f"whole default fit, {name} ({model.n_iter_} epochs)",
+                median(times["ours"]),
+                median(times["floor"]),
+            )
+        )
+    return lines
+
+
+def _line(name, ours, floor):
+    return {"case": name, "skae": ours, "floor": floor, "ratio": ours / floor}
+
+
+def peers(rows, repeats):
+    """Return marginal epochs of other packages on 784-64-784 at batch 256 and 32."""
+    import keras
+    from pyod.models.auto_encoder import AutoEncoder as PyOD
+    from pythae.data.datasets import DatasetOutput  # noqa: F401
+    from pythae.models import AE, AEConfig
+    from pythae.models.nn.default_architectures import Encoder_AE_MLP  # noqa: F401
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    table = np.random.default_rng(0).normal(size=(1000, 20)).astype(np.float32)
+
+    def with_pyod(X, hidden, code, epochs, batch_size):
+        PyOD(
+            hidden_neuron_list=[*hidden, code],
+            epoch_num=epochs,
+            batch_size=batch_size,
+            batch_norm=False,
+            dropout_rate=0.0,
+            preprocessing=False,
+            verbose=0,
+            device="cpu",
+        ).fit(X)
+
+    def with_keras(X, hidden, code, epochs, batch_size):
+        layers = keras.layers
+        model = keras.Sequential(
+            [layers.Input((X.shape[1],))]
+            + [layers.Dense(n, "relu") for n in (*hidden, code, *hidden[::-1])]
+            + [layers.Dense(X.shape[1])]
+        )
+        model.compile("adam", "mse")
+        model.fit(X, X, batch_size=batch_size, epochs=epochs, verbose=0)
+
+    def with_pythae(X, hidden, code, epochs, batch_size):
+        import contextlib
+        import io
+        import logging
+        import tempfile
+
+        from pythae.data.datasets import BaseDataset
+        from pythae.models.base.base_utils import ModelOutput
+        from pythae.models.nn import BaseDecoder, BaseEncoder
+
+        def stack(sizes):
+            layers = []
+            for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+                layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
+            return torch.nn.Sequential(*layers[:-1])
+
+        class Encoder(BaseEncoder):
+            def __init__(self):
+                super().__init__()
+                self.layers = stack([X.shape[1], *hidden, code])
+
+            def forward(self, x):
+                return ModelOutput(embedding=self.layers(x))
+
+        class Decoder(BaseDecoder):
+            def __init__(self):
+                super().__init__()
+                self.layers = stack([code, *hidden[::-1], X.shape[1]])
+
+            def forward(self, z):
+                return ModelOutput(reconstruction=self.layers(z))
+
+        logging.disable(logging.WARNING)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            rows = BaseDataset(torch.from_numpy(X), torch.zeros(len(X)))
+            BaseTrainer(
+                AE(
+                    AEConfig(input_dim=(X.shape[1],), latent_dim=code),
+                    Encoder(),
+                    Decoder(),
+                ),
+                rows,
+                training_config=BaseTrainerConfig(
+                    output_dir=folder,
+                    num_epochs=epochs,
+                    per_device_train_batch_size=batch_size,
+                    per_device_eval_batch_size=batch_size,
+                    no_cuda=True,
+                ),
+            ).train()
+
+    def with_skae(X, hidden, code, epochs, batch_size, **parameters):
+        Autoencoder(
+            code,
+            architecture=Dense(hidden, shortcut=None),
+            max_epochs=epochs,
+            batch_size=batch_size,
+            early_stopping=False,
+            contamination=None,
+            **parameters,
+        ).fit(X)
+
+    def with_loader(X, hidden, code, epochs, batch_size):
+        loader = {"iterator_train": DataLoader, "iterator_train__shuffle": True}
+        with_skae(X, hidden, code, epochs, batch_size, net_params=loader)
+
+    def with_mlp(X, hidden, code, epochs, batch_size):
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            MLPRegressor(
+                (*hidden, code, *hidden[::-1]),
+                batch_size=batch_size,
+                max_iter=epochs,
+                n_iter_no_change=epochs + 1,
+            ).fit(X, X)
+
+    makers = {
+        "skae": with_skae,
+        "skorch's loader": with_loader,
+        "PyOD": with_pyod,
+        "pythae": with_pythae,
+        "Keras (torch)": with_keras,
+        "MLPRegressor": with_mlp,
+    }
+    cases = {
+        "MNIST 784-64-784, batch 256": (mnist(rows), (), 64, 256, 1),
+        "1000 x 20, 20-32-8-32-20, batch 32": (table, (32,), 8, 32, 8),
+    }
+    lines = []
+    for case, (X, hidden, code, batch_size, epochs) in cases.items():
+        times = interleave(
+            {
+                (name, factor): lambda make=make, factor=factor, X=X, hidden=hidden,
+                code=code, epochs=epochs, batch_size=batch_size: make(
+                    X, hidden, code, factor * epochs, batch_size
+                )
+                for name, make in makers.items()
+                for factor in (1, 2)
+            },
+            repeats,
+        )  # fmt: skip
+        marginal = {
+            name: median(
+                [
+                    (two - one) / epochs
+                    for one, two in zip(times[name, 1], times[name, 2], strict=True)
+                ]
+            )
+            for name in makers
+        }
+        lines += [
+            {
+                "case": case,
+                "package": name,
+                "seconds per epoch": seconds,
+                "times skae's": seconds / marginal["skae"],
+            }
+            for name, seconds in marginal.items()
+        ]
+    return lines
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--rows", type=int, default=20_000, help="of MNIST")
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    print(machine())
+    if options.peers:
+        found = pd.DataFrame(peers(options.rows, options.repeats))
+        save(found.set_index(["case", "package"]), "peers", 4)
+    else:
+        lines = epochs_against_the_floor(options.rows, options.repeats)
+        lines += inference_against_the_floor(options.repeats)
+        lines += whole_fits_against_the_floor(
+            options.rows, max(1, options.repeats // 2)
+        )
+        save(pd.DataFrame(lines).set_index("case"), "speed", 4)

@@ -1,0 +1,171 @@
+"""What a fitted autoencoder says of rows: codes, reconstructions and errors."""
+
+import numpy as np
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skae.engine.batches import Scaling, contiguous_blocks, dense_rows, working_dtype
+from skae.validation import RowCheck, as_codes, as_rows, like_input
+
+
+class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """The roles of a transformer and of a model, block by block over `net_`."""
+
+    def transform(self, X):
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components_)
+            In the dtype of X if that is a float.
+        """
+        check_is_fitted(self)
+        X = as_rows(self, X)
+        return self._map(X, lambda net, x: net.encode(x), self.n_components_)
+
+    def inverse_transform(self, X):
+        """Decode codes to rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components_)
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_features)
+            In units of the training rows.
+        """
+        check_is_fitted(self)
+        codes = as_codes(self, X, self.n_components_)
+        activation = self.net_.criterion_.loss.activation()
+        decoded = self._map(
+            codes,
+            lambda net, code: activation(net.decode(code)),
+            self.n_features_in_,
+            scaling=Scaling(None),
+        )
+        return self._scaling.inverse(decoded)
+
+    def reconstruct(self, X):
+        """Encode and decode rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_features)
+            In units of X.
+        """
+        check_is_fitted(self)
+        X = as_rows(self, X)
+        activation = self.net_.criterion_.loss.activation()
+        decoded = self._map(
+            X, lambda net, x: activation(net(x).output), self.n_features_in_
+        )
+        return self._scaling.inverse(decoded)
+
+    def reconstruction_error(self, X, *, per_feature=False):
+        """Return the loss of each row's reconstruction, or of each of its cells.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        per_feature : bool, default=False
+            Whether to return the cells. Their mean over a row is the row's loss.
+
+        Returns
+        -------
+        error : ndarray of shape (n_samples,), or (n_samples, n_features)
+            In units of the loss: of X squared for squared error. Per feature it is a
+            frame with the names of the features if X is one.
+        """
+        check_is_fitted(self)
+        rows = as_rows(self, X)
+        if not per_feature:
+            return self._row_losses(rows)
+        loss = self.net_.criterion_.loss
+        errors = self._map(
+            rows,
+            lambda net, x: loss.per_element(net(x).output, x),
+            self.n_features_in_,
+            value_range=self.loss_.range,
+        )
+        errors *= self.loss_.unit(self.scale_)
+        return like_input(X, errors, getattr(self, "feature_names_in_", None))
+
+    def score(self, X, y=None):
+        """Return minus the mean loss of the rows, without penalties.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : Ignored
+
+        Returns
+        -------
+        score : float
+            Higher is better. Scores of different losses do not compare.
+        """
+        check_is_fitted(self)
+        return -float(self._row_losses(as_rows(self, X)).mean())
+
+    def _row_losses(self, X):
+        """Return the loss of each row of a validated X, in units of X."""
+        loss = self.net_.criterion_.loss
+        losses = self._map(
+            X,
+            lambda net, x: loss.per_row(net(x).output, x),
+            value_range=self.loss_.range,
+        )
+        losses *= self.loss_.unit(self.scale_)
+        return losses
+
+    def _map(self, X, compute, *width, scaling=None, value_range=(-np.inf, np.inf)):
+        """Apply ``compute(module, rows)`` to blocks of X, in the dtype of X.
+
+        Returns an ndarray of shape (n_samples, *width).
+        """
+        scaling = self._scaling if scaling is None else scaling
+        dtype = working_dtype(X.dtype)
+        module = self.net_.module_for(dtype)
+        device = next(module.parameters()).device
+        check = self._row_check(value_range)
+        has_range = value_range != (-np.inf, np.inf)
+        results = np.empty((X.shape[0], *width), dtype=dtype)
+        with torch.inference_mode():
+            for start, stop in contiguous_blocks(X):
+                rows = scaling.take(X, slice(start, stop), dtype)
+                # A sum that is finite clears the block at the price of one read.
+                if has_range or not torch.isfinite(rows.sum()):
+                    check(dense_rows(X, slice(start, stop)), start)
+                results[start:stop] = compute(module, rows.to(device)).cpu().numpy()
+        return results
+
+    def _row_check(self, value_range=None, name="X"):
+        return RowCheck(
+            owner=type(self).__name__,
+            loss=type(self.loss_).__name__,
+            value_range=self.loss_.target_range if value_range is None else value_range,
+            columns=getattr(self, "feature_names_in_", None),
+            name=name,
+        )
+
+    @property
+    def device_(self):
+        """The device that the network is on, "cpu", "cuda" or "mps"."""
+        return self.net_.device
+
+    @property
+    def _scaling(self):
+        return Scaling(self.mean_, self.scale_)
+
+    @property
+    def _n_features_out(self):
+        return self.n_components_
