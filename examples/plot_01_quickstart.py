@@ -70,18 +70,15 @@ for name in reducers:
 # %%
 # A digit never seen
 # ------------------
-# Each digit in turn is held out of training; the score of a row is minus its squared
-# reconstruction error. ROC AUC over the test rows, averaged over the ten digits.
+# One digit is held out of training; the score of a row is minus its squared
+# reconstruction error. How well do the scores tell that digit from the others?
 
+NEW_DIGIT = 4
 for row in rows:
-    areas = []
-    for digit in range(10):
-        model = make(row["model"], row["components"]).fit(X_train[y_train != digit])
-        error = ((model.inverse_transform(model.transform(X_test)) - X_test) ** 2).mean(
-            axis=1
-        )
-        areas.append(roc_auc_score(y_test == digit, error))
-    row["new digit, AUC"] = np.mean(areas)
+    model = make(row["model"], row["components"]).fit(X_train[y_train != NEW_DIGIT])
+    reconstructed = model.inverse_transform(model.transform(X_test))
+    error = np.mean((reconstructed - X_test) ** 2, axis=1)
+    row["new digit, AUC"] = roc_auc_score(y_test == NEW_DIGIT, error)
 
 table = pd.DataFrame(rows).set_index(["components", "model"]).sort_index()
 print(table.round(4).to_string())

@@ -217,32 +217,40 @@ class Net(skorch.NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
-        steps, sizes = [], []
+        # Losses are kept in one place on the device. A list of small tensors would do as
+        # well, but they split the memory that batches free, and the process grows.
+        total, n_batches, n_rows = 0.0, 0, 0
+        if not training:
+            rows = torch.empty(len(iterator.dataset), device=self.device)
         for batch in iterator:
             if self._watched:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
-            sizes.append(len(batch[0]))
-            steps.append(step["loss"].detach() if training else step["rows"])
+            size = len(batch[0])
+            if training:
+                total += step["loss"].detach() * size
+            else:
+                rows[n_rows : n_rows + size] = step["rows"]
+            n_rows += size
+            n_batches += 1
             if self._watched:
                 self.history.record_batch(f"{prefix}_loss", step["loss"].item())
-                self.history.record_batch(f"{prefix}_batch_size", sizes[-1])
+                self.history.record_batch(f"{prefix}_batch_size", size)
                 self.notify("on_batch_end", batch=batch, training=training, **step)
                 self._set_training(training)
         if training:
-            losses = torch.stack(steps).double().cpu().numpy()
-            mean = float(np.average(losses, weights=sizes))
+            mean = float(total) / n_rows
         else:
-            self.valid_rows = torch.cat(steps).double().cpu().numpy()
+            self.valid_rows = rows.double().cpu().numpy()
             mean = float(self.valid_rows.mean())
         if not np.isfinite(mean):
             raise ValueError(_DIVERGED.format(f"the {prefix} loss", self.lr))
         if not self._watched:  # callbacks may read the last batch of an epoch
             self.history.new_batch()
             self.history.record_batch(f"{prefix}_loss", mean)
-            self.history.record_batch(f"{prefix}_batch_size", sum(sizes))
+            self.history.record_batch(f"{prefix}_batch_size", n_rows)
         self.history.record(f"{prefix}_loss", mean)
-        self.history.record(f"{prefix}_batch_count", len(sizes))
+        self.history.record(f"{prefix}_batch_count", n_batches)
         earlier = [row[f"{prefix}_loss"] for row in self.history[:-1]]
         self.history.record(f"{prefix}_loss_best", mean < min(earlier, default=np.inf))
         if training:
@@ -281,11 +289,13 @@ class Net(skorch.NeuralNet):
     def row_losses(self, rows):
         """Return the loss of each of the rows, an array of float64."""
         self._set_training(False)
-        losses = [
-            self.validation_step(batch)["rows"]
-            for batch in self.get_iterator(rows, training=False)
-        ]
-        return torch.cat(losses).double().cpu().numpy()
+        losses = torch.empty(len(rows), device=self.device)
+        start = 0
+        for batch in self.get_iterator(rows, training=False):
+            stop = start + len(batch[0])
+            losses[start:stop] = self.validation_step(batch)["rows"]
+            start = stop
+        return losses.double().cpu().numpy()
 
     # -- inference and state
 
