@@ -12,6 +12,7 @@ not count.
 import argparse
 import copy
 import os
+import warnings
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -20,12 +21,15 @@ import numpy as np
 import pandas as pd
 import torch
 from common import interleave, machine, median, mnist, save
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from torch.utils.data import DataLoader
 
 from skae import Autoencoder, Dense, SquaredError
 
 torch.set_num_threads(1)
+# A fit of two epochs is not meant to converge.
+warnings.simplefilter("ignore", ConvergenceWarning)
 
 
 def image_model(epochs, batch_size, **parameters):
@@ -193,9 +197,7 @@ def peers(rows, repeats):
     """Return marginal epochs of other packages on 784-64-784 at batch 256 and 32."""
     import keras
     from pyod.models.auto_encoder import AutoEncoder as PyOD
-    from pythae.data.datasets import DatasetOutput  # noqa: F401
     from pythae.models import AE, AEConfig
-    from pythae.models.nn.default_architectures import Encoder_AE_MLP  # noqa: F401
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
     table = np.random.default_rng(0).normal(size=(1000, 20)).astype(np.float32)
@@ -293,16 +295,12 @@ def peers(rows, repeats):
         with_skae(X, hidden, code, epochs, batch_size, net_params=loader)
 
     def with_mlp(X, hidden, code, epochs, batch_size):
-        import warnings
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            MLPRegressor(
-                (*hidden, code, *hidden[::-1]),
-                batch_size=batch_size,
-                max_iter=epochs,
-                n_iter_no_change=epochs + 1,
-            ).fit(X, X)
+        MLPRegressor(
+            hidden_layer_sizes=(*hidden, code, *hidden[::-1]),
+            batch_size=batch_size,
+            max_iter=epochs,
+            n_iter_no_change=epochs + 1,
+        ).fit(X, X)
 
     makers = {
         "skae": with_skae,
