@@ -79,7 +79,7 @@ class Autoencoder(ThresholdMixin, BaseAutoencoder):
         Applied to the code; None is the identity.
     max_epochs : int or "auto", default="auto"
         Passes over the training rows. "auto": about 3,000 steps' worth, within 5 and
-        200; 100 steps' worth where no rows can be spared for validation.
+        200; 50 steps' worth where no rows can be spared for validation.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto": 32 for up to 2,000 rows, then about a 64th of them, at
         most 256. Never more than there are rows; a tail of one row joins the batch

@@ -4,7 +4,7 @@ import math
 
 _STEPS = 3000
 _FEWEST_EPOCHS, _MOST_EPOCHS = 5, 200
-_STEPS_WITHOUT_VALIDATION = 100
+_STEPS_WITHOUT_VALIDATION = 50
 _WARM_UP = 0.05  # share of the budget
 
 
@@ -21,7 +21,7 @@ def auto_batch_size(n_rows):
 def auto_epochs(n_rows, batch_size, validated):
     """Return about 3,000 steps' worth of epochs, within 5 and 200.
 
-    Where no row can be spared for validation, 100 steps: too few to overfit.
+    Where no row can be spared for validation, 50 steps: too few to overfit.
     """
     steps_per_epoch = math.ceil(n_rows / batch_size)
     if not validated:

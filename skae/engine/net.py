@@ -217,8 +217,8 @@ class Net(skorch.NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
-        # Losses are kept in one place on the device. A list of small tensors would do as
-        # well, but they split the memory that batches free, and the process grows.
+        # Losses are kept in one place on the device: a list of small tensors would split
+        # the memory that batches free, and the process would grow.
         total, n_batches, n_rows = 0.0, 0, 0
         if not training:
             rows = torch.empty(len(iterator.dataset), device=self.device)
