@@ -67,4 +67,10 @@ def make_activation(activation):
         raise TypeError(
             f"An activation is a name or a torch.nn.Module class, not {activation}."
         )
-    return activation()
+    try:
+        return activation()
+    except TypeError as error:
+        raise TypeError(
+            f"{activation} is no activation as it is: it needs arguments. Wrap it in "
+            "a class of your own that needs none."
+        ) from error

@@ -23,7 +23,7 @@ from skae.engine.budget import (
 )
 from skae.engine.columns import describe_columns, principal_axes
 from skae.engine.devices import resolve_device
-from skae.engine.net import OPTIMIZERS, Net
+from skae.engine.net import OPTIMIZERS, Net, check_extras
 from skae.engine.seeds import draw_seed
 from skae.engine.watchers import BestWeights, Progress
 from skae.inference import InferenceMixin
@@ -32,6 +32,8 @@ from skae.validation import as_rows
 
 _FEWEST_TO_SPLIT = 40  # rows; with fewer, all train
 _FEWEST_VALIDATION_ROWS = 10
+_FEWEST_TO_JUDGE = 5  # epochs; fewer say nothing of convergence
+_NOISE = 1e-6  # a loss below, with variance 1, is what float32 leaves
 _ROWS_COMPARED = 1000  # on which a linear start is compared with PCA
 
 
@@ -106,7 +108,8 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
         y : Ignored
             Present for pipelines; never read.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
-            Rows to validate on, instead of a random part of X.
+            Rows to validate on, instead of a random part of X. As they reach this
+            estimator: in a pipeline, scaled as X is (``transform_input=["X_val"]``).
 
         Returns
         -------
@@ -133,8 +136,10 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
                     n_train, self.batch_size_, valid is not None
                 )
             watchers = self._watchers()
+            best = None
             if valid is not None and self.early_stopping is not False:
-                watchers.append(BestWeights(valid, self.patience))
+                best = BestWeights(valid, self.patience)
+                watchers.append(best)
             own_schedule = not any(
                 isinstance(callback, LRScheduler)
                 for _, callback in self.net_.callbacks_
@@ -149,6 +154,7 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
             )
             self.history_ = self._plain_history()
             self.n_iter_ = len(self.history_)
+            self.best_epoch_ = self.n_iter_ if best is None else best.kept_epoch
             self._warn_of_unfinished_training()
             self.n_samples_seen_ = X.shape[0]
             self._after_training(X, rng, n_seen=0)
@@ -159,8 +165,9 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
         """Train by one pass over the rows of X, from where the last call ended.
 
         The first call fixes features, device, network, centre and scale, and the PCA
-        start if the architecture has one: give it a representative batch. There is no
-        validation and no schedule: the learning rate stays constant.
+        start if there is one: set parameters before it and give it a representative
+        batch. No validation, no schedule: the learning rate stays constant. `offset_`
+        follows a random sample of the scores of all rows seen, each scored once.
 
         Parameters
         ----------
@@ -197,7 +204,7 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
                 self.net_.restore(before)
                 raise
             self.history_ = self._plain_history()
-            self.n_iter_ = len(self.history_)
+            self.n_iter_ = self.best_epoch_ = len(self.history_)
             self.n_samples_seen_ = n_seen + X.shape[0]
             # A stream of its own for each call: a pickle in between changes nothing.
             rng = np.random.default_rng([self.net_.seed, n_seen])
@@ -248,6 +255,7 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
                 "optimizer is a name or a torch.optim.Optimizer class, not "
                 f"{optimizer}."
             )
+        check_extras(self.net_params or {}, self.callbacks or ())
         return Net(
             self._module_class,
             **self._module_params(n_features),
@@ -357,13 +365,15 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
                 "is fitted with what it had learned.",
                 stacklevel=4,
             )
-        elif self.n_iter_ == self.max_epochs_ > 1:
+        elif self.n_iter_ == self.max_epochs_ >= _FEWEST_TO_JUDGE:
             monitored = (
                 "valid_loss" if "valid_loss" in self.history_[0] else "train_loss"
             )
             losses = np.array([row[monitored] for row in self.history_])
             last_tenth = -max(1, self.n_iter_ // 10)
-            if losses[last_tenth:].min() < 0.95 * losses[:last_tenth].min():
+            noise = _NOISE * self.loss_.unit(self.scale_)
+            before = losses[:last_tenth].min()
+            if noise < before and losses[last_tenth:].min() < 0.95 * before:
                 warnings.warn(
                     f"The {monitored} still fell by more than 5 % over the last tenth "
                     f"of {self.n_iter_} epochs. Increase max_epochs or learning_rate.",

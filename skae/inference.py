@@ -98,7 +98,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             value_range=self.loss_.range,
         )
         errors *= self.loss_.unit(self.scale_)
-        return like_input(X, errors, getattr(self, "feature_names_in_", None))
+        return like_input(X, errors)
 
     def score(self, X, y=None):
         """Return minus the mean loss of the rows, without penalties.
@@ -160,6 +160,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     @property
     def device_(self):
         """The device that the network is on, "cpu", "cuda" or "mps"."""
+        check_is_fitted(self)
         return self.net_.device
 
     @property

@@ -12,6 +12,7 @@ from skae.validation import as_rows
 
 _RESERVOIR = 4096  # training scores that are kept for later thresholds
 _MAD_TO_SIGMA = 1.4826  # of a normal distribution
+_ROUNDING = 1e-9  # of exp(log(loss)): equal losses are on one side
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -107,7 +108,8 @@ def _threshold(scores, contamination):
     # threshold beyond everything seen says nothing.
     lowest = np.partition(scores, min(1, len(scores) - 1))[:2]
     with np.errstate(over="ignore"):
-        return float(max(-np.exp(middle + 3 * width), lowest.mean()))
+        rule = np.exp(middle + 3 * width) * (1 + _ROUNDING)
+        return float(max(-rule, lowest.mean()))
 
 
 def _sampled(known, scores, n_seen, rng):

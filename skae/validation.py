@@ -40,6 +40,8 @@ def as_rows(estimator, X, *, reset=False, name="X"):
             rows = rows.astype(np.float64)
     except (ValueError, TypeError) as error:
         column = _first_non_numeric_column(X)
+        if column is None and name != "X":
+            raise ValueError(f"{name} does not fit: {error}") from error
         if column is None:
             raise
         raise ValueError(
@@ -60,21 +62,22 @@ def as_codes(estimator, X, n_components):
     return codes
 
 
-def like_input(X, values, names):
-    """Return `values` in a frame of the kind that X is, or as they are.
+def like_input(X, values):
+    """Return `values`, one for each cell of X, in a frame if X is one.
 
     Parameters
     ----------
-    X : the user's input
+    X : the user's input, of shape (n_samples, n_features)
     values : ndarray of shape (n_samples, n_features)
-    names : sequence of str or None
-        The columns of the frame.
     """
-    if not hasattr(X, "columns") or names is None:
+    if not hasattr(X, "columns"):
         return values
     if hasattr(X, "iloc"):
-        return type(X)(values, index=X.index, columns=names)
-    return type(X)(values, schema=list(names))
+        return type(X)(values, index=X.index, columns=X.columns)
+    return type(X)(values, schema=list(X.columns))
+
+
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,8 @@ class RowCheck:
         """Check the rows of a dense block; `first_row` is where in X it begins."""
         if block.dtype.kind == "f" and not np.isfinite(block.sum(dtype=np.float64)):
             self._refuse(~np.isfinite(block), block, first_row)
-        lowest, highest = self.value_range
+        # What rounding adds to a column that was scaled into the range is allowed.
+        lowest, highest = np.add(self.value_range, (-_ROUNDING, _ROUNDING))
         if lowest > -np.inf and block.size and block.min() < lowest:
             self._refuse(block < lowest, block, first_row)
         if highest < np.inf and block.size and block.max() > highest:
@@ -129,7 +133,8 @@ class RowCheck:
         )
         raise ValueError(
             f"loss={self.loss} needs {allowed}, but {self.name} holds {value:g} "
-            f"{where}."
+            f"{where}. Scale the columns into the range and clip new rows to it "
+            "(MinMaxScaler(clip=True)), or choose another loss."
         )
 
 
@@ -138,8 +143,11 @@ def _first_non_numeric_column(X):
     if not hasattr(X, "columns"):
         return None
     for column in X.columns:
+        values = np.asarray(X[column])
         try:
-            np.asarray(X[column]).astype(np.float64)
+            values.astype(np.float64)
         except (ValueError, TypeError):
+            return column
+        if values.dtype.kind in "mM":
             return column
     return None

@@ -139,7 +139,7 @@ def test_x_val_is_what_is_validated_on(small, rng):
     assert len(model.net_.valid_rows) == 60
     with pytest.raises(ValueError, match="X_val contains NaN"):
         model.fit(small, X_val=np.full_like(X_val, np.nan))
-    with pytest.raises(ValueError, match="features"):
+    with pytest.raises(ValueError, match="X_val does not fit: X has 2 features"):
         model.fit(small, X_val=X_val[:, :2])
 
 
@@ -266,3 +266,13 @@ def test_parameters_are_never_touched(small):
     after = model.get_params()
     assert all(after[name] is before[name] for name in before)
     assert model.architecture_ is not architecture
+
+
+def test_best_epoch_says_what_was_kept(digits, rng):
+    noise = rng.normal(size=(120, 6))
+    assert Autoencoder(3, max_epochs=10, random_state=0).fit(noise).best_epoch_ == 0
+    model = Autoencoder(8, max_epochs=10, random_state=0).fit(digits[:400])
+    losses = [row["valid_loss"] for row in model.history_]
+    assert model.best_epoch_ == 1 + int(np.argmin(losses))
+    unvalidated = model.set_params(early_stopping=False).fit(digits[:400])
+    assert unvalidated.best_epoch_ == unvalidated.n_iter_ == 10

@@ -130,8 +130,9 @@ def test_frames(frame, small):
     assert isinstance(model.reconstruction_error(X), np.ndarray)
 
 
-def test_frame_index_is_kept(small):
-    X = pd.DataFrame(small, columns=list("abcde"), index=np.arange(60) + 7)
+@pytest.mark.parametrize("columns", [list("abcde"), range(5)])
+def test_frame_index_is_kept(columns, small):
+    X = pd.DataFrame(small, columns=columns, index=np.arange(60) + 7)
     errors = _model().fit(X).reconstruction_error(X, per_feature=True)
     assert errors.index.equals(X.index)
 
@@ -222,10 +223,13 @@ def test_large_finite_values_are_not_infinite():
     X = np.full((50, 4), 1e308)
     X[::2] = -1e308
     check = Autoencoder(2, max_epochs=1)
-    large = np.random.default_rng(0).normal(size=(50, 4)) * 1e19
+    large = np.random.default_rng(0).normal(size=(50, 4)) * 1e15
     assert np.isfinite(check.fit(large.astype(np.float32)).transform(large)).all()
-    with pytest.raises(ValueError, match="too large"):
+    assert np.isfinite(check.offset_)
+    with pytest.raises(ValueError, match="overflows float64"):
         check.fit(X)
+    with pytest.raises(ValueError, match="overflows float32"):
+        check.fit((large * 1e6).astype(np.float32))
 
 
 def test_strings(small):
@@ -237,6 +241,19 @@ def test_strings(small):
         _model().fit(pl.DataFrame(X.to_dict("list")))
     with pytest.raises(ValueError, match="numeric"):
         _model().fit([["a", "b"], ["c", "d"]])
+
+
+def test_a_scaler_may_round_out_of_the_range(rng):
+    X = rng.uniform(size=(60, 3))
+    X[0] = 1 + 1e-12
+    _model(loss="binary_cross_entropy").fit(X).score(X)
+
+
+def test_datetimes(small):
+    X = pd.DataFrame(small, columns=list("abcde"))
+    X["d"] = pd.Timestamp("2020-01-01")
+    with pytest.raises(ValueError, match="Column 'd' of X is not numeric"):
+        _model().fit(X)
 
 
 def test_wrong_features(small):
@@ -292,6 +309,9 @@ def test_wrong_shapes(X, message):
         ({"architecture": Dense(norm="group")}, "'norm' parameter of Dense"),
         ({"loss": SquaredError(output_activation="x")}, "'output_activation' param"),
         ({"net_params": {"no_such": 1}}, "no_such"),
+        ({"net_params": {"lr": 1}}, r"net_params holds \['lr'\]"),
+        ({"callbacks": [1]}, "callbacks takes skorch callbacks, not 1"),
+        ({"code_activation": torch.nn.Linear}, "it needs arguments"),
         (
             {"optimizer": torch.optim.LBFGS, "weight_decay": 0.1},
             "LBFGS takes no weight",

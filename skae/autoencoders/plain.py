@@ -99,7 +99,8 @@ class Autoencoder(ThresholdMixin, BaseAutoencoder):
         better one, and restore the best weights; those of the start are replaced only
         by an improvement of more than one standard error. "auto": from 40 rows on.
     validation_fraction : float, default=0.1
-        Share of the rows to validate on, at least 10, if `fit` is given no `X_val`.
+        Share of the rows to validate on, if `fit` is given no `X_val`; at least 10
+        rows, or half of them if they are fewer than 20.
     patience : int, default=20
         Epochs without improvement before training stops.
     device : str or torch.device, default="auto"
@@ -115,12 +116,13 @@ class Autoencoder(ThresholdMixin, BaseAutoencoder):
     warm_start : bool, default=False
         Whether `fit` starts from the weights, centre and scale of the fit before.
     net_params : dict or None, default=None
-        Anything else that skorch's ``NeuralNet`` takes.
+        Anything else that skorch's ``NeuralNet`` takes, such as
+        ``{"optimizer__betas": (0.9, 0.99)}`` or ``{"iterator_train": DataLoader}``.
     contamination : float, "auto" or None, default="auto"
         Where the threshold of outliers is. A float in (0, 0.5]: that share of the
         training rows is outside. None: none of them is. "auto": three robust standard
-        deviations above the median of the logarithm of their loss; at least one is
-        outside.
+        deviations above the median of the logarithm of their loss; after `fit`, at
+        least one is outside.
 
     Attributes
     ----------
@@ -131,6 +133,9 @@ class Autoencoder(ThresholdMixin, BaseAutoencoder):
         units of X), "lr", "dur" in seconds, and what callbacks record.
     n_iter_ : int
         Epochs trained.
+    best_epoch_ : int
+        The epoch whose weights are kept; 0 is the start, so that with a PCA start the
+        estimator then is PCA. Without early stopping the last one.
     n_components_ : int
         Width of the code.
     architecture_, loss_ : Architecture, Loss

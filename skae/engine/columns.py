@@ -9,6 +9,7 @@ from skae.engine.batches import contiguous_blocks, dense_rows, working_dtype
 
 _WIDEST_COVARIANCE = 2048  # columns; beyond, axes come from a sample of rows
 _SAMPLE_ELEMENTS = 2**23  # size of that sample
+_LARGEST_VARIANCE = 1e-6  # of what the dtype holds: losses are its multiples
 _COVARIANCE_WORK = 2e11  # multiplications spent on a covariance
 
 
@@ -27,6 +28,7 @@ class Columns:
         return float(np.sqrt(self.variance.mean())) or 1.0
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def describe_columns(X, *, with_covariance, check):
     """Read X once, block by block.
 
@@ -64,7 +66,7 @@ def describe_columns(X, *, with_covariance, check):
         block_total = block.sum(axis=0, dtype=np.float64)
         total += block_total
         if with_covariance and number % step == 0:
-            products += _products(block)
+            products += block.T @ block
             sampled_total += block_total
             n_sampled += len(block)
         if not with_covariance or step > 1:
@@ -77,24 +79,16 @@ def describe_columns(X, *, with_covariance, check):
         if step == 1:
             squares = np.diag(products)
     variance = np.maximum(squares / n_rows - offset**2, 0.0)
-    if not np.isfinite(variance).all():
+    dtype = working_dtype(X.dtype)
+    if not variance.mean() < _LARGEST_VARIANCE * np.finfo(dtype).max:
         raise ValueError(
-            "The values of X are too large: their variance overflows. Scale columns."
+            f"The values of X are too large: their variance overflows {dtype}. Scale "
+            "the columns."
         )
     # What rounding leaves of a constant column is not variance.
     noise = (np.finfo(working_dtype(X.dtype)).eps * np.abs(shift + offset)) ** 2
     variance[variance <= 4 * noise] = 0.0
     return Columns(n_rows, shift + offset, variance, covariance)
-
-
-def _products(block):
-    """Return sums of products; float32 overflows long before X is unusable."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        products = block.T @ block
-        if block.dtype == np.float32 and not np.isfinite(products).all():
-            block = block.astype(np.float64)
-            products = block.T @ block
-    return products
 
 
 def principal_axes(X, columns, *, limit, rng):

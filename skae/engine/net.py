@@ -71,6 +71,7 @@ class Net(skorch.NeuralNet):
         self.weight_decay = weight_decay
         self.schedule = None
         self.interrupted = False
+        self.enough = False
         self.valid_rows = None
         self.n_steps = 0
         self._twins = {}
@@ -80,7 +81,7 @@ class Net(skorch.NeuralNet):
             "iterator_train": Batches,
             "iterator_valid": Batches,
             "train_split": None,
-            "verbose": 0,
+            "verbose": 1,  # for callbacks that print; skae's own are silent
             "predict_nonlinearity": loss.activation(),
         }
         super().__init__(module, device=device, **{**seats, **kwargs})
@@ -159,13 +160,14 @@ class Net(skorch.NeuralNet):
         schedule : callable or None
             From the share of steps done, in [0, 1), to a factor of the learning rate.
         watchers : iterable of skorch callbacks
-            For this call only, after the net's own.
+            For this call only, before the net's own.
         """
         own = self.callbacks_
         self.callbacks_ = [
-            *own,
             *((type(w).__name__, w.initialize()) for w in watchers),
+            *own,
         ]
+        self.enough = False
         self.train_split = None if valid is None else predefined_split(valid)
         self.max_epochs = epochs
         self.schedule = schedule
@@ -207,9 +209,11 @@ class Net(skorch.NeuralNet):
             raise
 
     def notify(self, method_name, **cb_kwargs):
-        """Call the callbacks; skorch's stop training by a KeyboardInterrupt."""
+        """Call the callbacks; they stop training by a KeyboardInterrupt."""
         self._notifying = True
         super().notify(method_name, **cb_kwargs)
+        if self.enough and method_name == "on_epoch_end":
+            raise KeyboardInterrupt  # skorch's way to stop
         self._notifying = False
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -217,7 +221,7 @@ class Net(skorch.NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
-        # Losses are kept in one place on the device: a list of small tensors would split
+        # Losses are kept in one place on the device: many small tensors would split
         # the memory that batches free, and the process would grow.
         total, n_batches, n_rows = 0.0, 0, 0
         if not training:
@@ -350,6 +354,24 @@ class Net(skorch.NeuralNet):
         self.__init__(**recipe)
         self.initialize()
         self.restore(state["snapshot"])
+
+
+# skorch's parameters that an estimator sets from its own.
+_NOT_FOR_NET_PARAMS = {
+    "module", "criterion", "optimizer", "lr", "max_epochs", "batch_size", "device",
+    "callbacks", "seed", "loss", "weight_decay", "train_split", "warm_start",
+}  # fmt: skip
+
+
+def check_extras(net_params, callbacks):
+    """Raise for callbacks that are none and for parameters that are set elsewhere."""
+    taken = sorted(_NOT_FOR_NET_PARAMS & set(net_params))
+    if taken:
+        raise ValueError(f"net_params holds {taken}: the estimator's own parameters.")
+    for callback in callbacks:
+        kind = callback if isinstance(callback, type) else type(callback)
+        if not issubclass(kind, skorch.callbacks.Callback | tuple):
+            raise TypeError(f"callbacks takes skorch callbacks, not {callback!r}.")
 
 
 def _listens(callbacks, *events):

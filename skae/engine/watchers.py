@@ -29,6 +29,7 @@ class BestWeights(Callback):
         self.start_rows = net.row_losses(self.valid)
         self.kept = copy.deepcopy(net.module_.state_dict())
         self.kept_loss = self.start_rows.mean()
+        self.epoch, self.kept_epoch = 0, 0
         self.lowest_loss = np.inf
         self.waited = 0
 
@@ -36,13 +37,13 @@ class BestWeights(Callback):
         """Keep the weights if they are the best; stop if patience is out."""
         rows = net.valid_rows
         loss = rows.mean()
+        self.epoch += 1
         if loss < self.kept_loss and clearly_better(rows, self.start_rows):
             self.kept = copy.deepcopy(net.module_.state_dict())
-            self.kept_loss = loss
+            self.kept_loss, self.kept_epoch = loss, self.epoch
         self.waited = 0 if loss < self.lowest_loss else self.waited + 1
         self.lowest_loss = min(loss, self.lowest_loss)
-        if self.waited >= self.patience:
-            raise KeyboardInterrupt  # skorch's way to stop
+        net.enough = self.waited >= self.patience
 
     def on_train_end(self, net, **kwargs):
         """Restore the best weights."""
