@@ -23,7 +23,8 @@ from skae.engine.budget import (
 )
 from skae.engine.columns import describe_columns, principal_axes
 from skae.engine.devices import resolve_device
-from skae.engine.net import OPTIMIZERS, Net, check_extras
+from skae.engine.net import Net
+from skae.engine.seats import OPTIMIZERS, check_extras, resolve_optimizer
 from skae.engine.seeds import draw_seed
 from skae.engine.watchers import BestWeights, Progress
 from skae.inference import InferenceMixin
@@ -235,7 +236,7 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
                 axes, variances = principal_axes(X, columns, limit=limit, rng=rng)
                 if share is not None:
                     kept = np.cumsum(variances) < share * columns.variance.sum()
-                    self.n_components_ = min(kept.sum() + 1, max(len(axes), 1))
+                    self.n_components_ = int(min(kept.sum() + 1, max(len(axes), 1)))
             bounded = self.loss_.is_bounded
             self.mean_ = None if bounded else columns.mean
             self.scale_ = 1.0 if bounded else columns.scale
@@ -247,21 +248,13 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
         self.net_.settle()
 
     def _make_net(self, n_features, seed):
-        optimizer = self.optimizer
-        if isinstance(optimizer, str):
-            optimizer = OPTIMIZERS[optimizer]
-        if not issubclass(optimizer, torch.optim.Optimizer):
-            raise TypeError(
-                "optimizer is a name or a torch.optim.Optimizer class, not "
-                f"{optimizer}."
-            )
         check_extras(self.net_params or {}, self.callbacks or ())
         return Net(
             self._module_class,
             **self._module_params(n_features),
             seed=seed,
             loss=self.loss_.for_unit(self.scale_),
-            optimizer=optimizer,
+            optimizer=resolve_optimizer(self.optimizer),
             lr=self.learning_rate,
             weight_decay=self.weight_decay,
             device=resolve_device(self.device),
@@ -281,6 +274,11 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
 
     def _continue_from(self, previous):
         """Take over the weights of the net of an earlier fit."""
+        if self.loss_.is_bounded != (self.mean_ is None):
+            raise ValueError(
+                f"warm_start=True keeps centre and scale, and loss={self.loss_} needs "
+                "others than the loss of the last fit. Set warm_start=False."
+            )
         try:
             self.net_.module_.load_state_dict(previous.module_.state_dict())
         except RuntimeError as error:

@@ -164,8 +164,10 @@ def test_warm_start_goes_on_from_the_weights(digits):
     assert model.fit(X).history_[0]["train_loss"] < 1.05 * first
     cold = clone(model).set_params(warm_start=False).fit(X).fit(X)
     assert cold.history_[0]["train_loss"] > 1.5 * first
-    with pytest.raises(ValueError, match="warm_start=True"):
+    with pytest.raises(ValueError, match="warm_start=True continues"):
         model.set_params(architecture=Dense((8,))).fit(X)
+    with pytest.raises(ValueError, match="warm_start=True keeps"):
+        model.set_params(loss="poisson").fit(X)
     with pytest.raises(ValueError, match="features"):
         model.fit(X[:, :10])
 

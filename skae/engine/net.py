@@ -20,17 +20,6 @@ from skae.engine.seeds import (
     make_generator,
 )
 
-OPTIMIZERS = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "nadam": torch.optim.NAdam,
-    "radam": torch.optim.RAdam,
-    "rmsprop": torch.optim.RMSprop,
-    "adagrad": torch.optim.Adagrad,
-    "sgd": torch.optim.SGD,
-    "lbfgs": torch.optim.LBFGS,
-}
-
 _DIVERGED = (
     "Training diverged: {} became NaN or infinite at learning_rate={}. Try a smaller "
     "learning_rate, scale the columns of X (StandardScaler), or another loss or "
@@ -245,7 +234,7 @@ class Net(skorch.NeuralNet):
         if training:
             mean = float(total) / n_rows
         else:
-            self.valid_rows = rows.double().cpu().numpy()
+            self.valid_rows = rows.cpu().double().numpy()
             mean = float(self.valid_rows.mean())
         if not np.isfinite(mean):
             raise ValueError(_DIVERGED.format(f"the {prefix} loss", self.lr))
@@ -299,7 +288,7 @@ class Net(skorch.NeuralNet):
             stop = start + len(batch[0])
             losses[start:stop] = self.validation_step(batch)["rows"]
             start = stop
-        return losses.double().cpu().numpy()
+        return losses.cpu().double().numpy()
 
     # -- inference and state
 
@@ -354,24 +343,6 @@ class Net(skorch.NeuralNet):
         self.__init__(**recipe)
         self.initialize()
         self.restore(state["snapshot"])
-
-
-# skorch's parameters that an estimator sets from its own.
-_NOT_FOR_NET_PARAMS = {
-    "module", "criterion", "optimizer", "lr", "max_epochs", "batch_size", "device",
-    "callbacks", "seed", "loss", "weight_decay", "train_split", "warm_start",
-}  # fmt: skip
-
-
-def check_extras(net_params, callbacks):
-    """Raise for callbacks that are none and for parameters that are set elsewhere."""
-    taken = sorted(_NOT_FOR_NET_PARAMS & set(net_params))
-    if taken:
-        raise ValueError(f"net_params holds {taken}: the estimator's own parameters.")
-    for callback in callbacks:
-        kind = callback if isinstance(callback, type) else type(callback)
-        if not issubclass(kind, skorch.callbacks.Callback | tuple):
-            raise TypeError(f"callbacks takes skorch callbacks, not {callback!r}.")
 
 
 def _listens(callbacks, *events):
