@@ -160,7 +160,8 @@ def whole_fits_against_the_floor(rows, repeats):
     table = np.random.default_rng(0).normal(size=(1000, 20)).astype(np.float32)
     table[:, 10:] = table[:, :10] ** 2
     lines = []
-    for name, X in {"MNIST": mnist(rows), "1000 x 20": table}.items():
+    cases = {f"{rows // 4} rows of MNIST": mnist(rows // 4), "1000 x 20": table}
+    for name, X in cases.items():
         model = Autoencoder(8, random_state=0)
         model.fit(X)
         module = model.net_.module_

@@ -88,8 +88,8 @@ class Autoencoder(ThresholdMixin, BaseAutoencoder):
         "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd", "lbfgs" or a
         class. Further arguments by ``net_params={"optimizer__betas": (0.9, 0.99)}``.
     learning_rate : float, default=1e-3
-        The peak of a schedule over the whole budget, a short rise and half a cosine to
-        zero, unless one of the `callbacks` is a skorch ``LRScheduler``.
+        Where a schedule over the whole budget starts, half a cosine down to zero,
+        unless one of the `callbacks` is a skorch ``LRScheduler``.
     weight_decay : float, default=0.0
         Decay of weights, not of biases, as the optimizer defines it.
     l1_penalty : float, default=0.0

@@ -5,7 +5,6 @@ import math
 _STEPS = 3000
 _FEWEST_EPOCHS, _MOST_EPOCHS = 5, 200
 _STEPS_WITHOUT_VALIDATION = 50
-_WARM_UP = 0.05  # share of the budget
 
 
 def auto_components(n_features):
@@ -31,13 +30,11 @@ def auto_epochs(n_rows, batch_size, validated):
 
 
 def learning_rate_factor(done):
-    """Return the factor of the learning rate: a short rise, then half a cosine to 0.
+    """Return the factor of the learning rate: half a cosine, from 1 to 0.
 
     Parameters
     ----------
     done : float
         Share of the steps taken, in [0, 1).
     """
-    if done < _WARM_UP:
-        return (done + 1e-3) / (_WARM_UP + 1e-3)
-    return 0.5 * (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP)))
+    return 0.5 * (1 + math.cos(math.pi * done))

@@ -5,6 +5,8 @@ import copy
 import numpy as np
 from skorch.callbacks import Callback
 
+_FEW_ROWS = 10  # validation rows at which two standard errors are asked for, not one
+
 
 class BestWeights(Callback):
     """Keep the weights of the best epoch in memory, and stop when none gets better.
@@ -55,6 +57,8 @@ def clearly_better(losses, start_losses):
 
     The gain of each row over its own start enters by its signed root: a few rows with
     huge losses would decide alone otherwise. The mean gain itself must be positive too.
+    As the best of many epochs is tried, few rows must show more: 1 + 10 / n_rows
+    standard errors.
 
     Parameters
     ----------
@@ -66,8 +70,9 @@ def clearly_better(losses, start_losses):
     """
     gains = start_losses - losses
     roots = np.sign(gains) * np.sqrt(np.abs(gains))
-    error = roots.std(ddof=1) / np.sqrt(len(roots)) if len(roots) > 1 else 0.0
-    return bool(gains.mean() > 0 and roots.mean() > error)
+    n_rows = len(roots)
+    error = roots.std(ddof=1) / np.sqrt(n_rows) if n_rows > 1 else 0.0
+    return bool(gains.mean() > 0 and roots.mean() > (1 + _FEW_ROWS / n_rows) * error)
 
 
 class Progress(Callback):
