@@ -161,9 +161,9 @@ def test_warm_start_goes_on_from_the_weights(digits):
         learning_rate=0.01, random_state=0,
     )  # fmt: skip
     first = model.fit(X).history_[-1]["train_loss"]
-    assert model.fit(X).history_[0]["train_loss"] < 1.05 * first
+    assert model.fit(X).history_[0]["train_loss"] < 1.2 * first
     cold = clone(model).set_params(warm_start=False).fit(X).fit(X)
-    assert cold.history_[0]["train_loss"] > 1.5 * first
+    assert cold.history_[0]["train_loss"] > 2 * first
     with pytest.raises(ValueError, match="warm_start=True continues"):
         model.set_params(architecture=Dense((8,))).fit(X)
     with pytest.raises(ValueError, match="warm_start=True keeps"):

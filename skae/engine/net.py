@@ -212,7 +212,8 @@ class Net(skorch.NeuralNet):
         self._set_training(training)
         # Losses are kept in one place on the device: many small tensors would split
         # the memory that batches free, and the process would grow.
-        total, n_batches, n_rows = 0.0, 0, 0
+        n_batches, n_rows = 0, 0
+        total = torch.zeros((), device=self.device)
         if not training:
             rows = torch.empty(len(iterator.dataset), device=self.device)
         for batch in iterator:
@@ -221,7 +222,7 @@ class Net(skorch.NeuralNet):
             step = step_fn(batch, **fit_params)
             size = len(batch[0])
             if training:
-                total += step["loss"].detach() * size
+                total.add_(step["loss"].detach(), alpha=size)
             else:
                 rows[n_rows : n_rows + size] = step["rows"]
             n_rows += size
@@ -242,10 +243,10 @@ class Net(skorch.NeuralNet):
             self.history.new_batch()
             self.history.record_batch(f"{prefix}_loss", mean)
             self.history.record_batch(f"{prefix}_batch_size", n_rows)
+        lowest = min(row.get(f"{prefix}_loss", np.inf) for row in self.history)
         self.history.record(f"{prefix}_loss", mean)
         self.history.record(f"{prefix}_batch_count", n_batches)
-        earlier = [row[f"{prefix}_loss"] for row in self.history[:-1]]
-        self.history.record(f"{prefix}_loss_best", mean < min(earlier, default=np.inf))
+        self.history.record(f"{prefix}_loss_best", mean < lowest)
         if training:
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
 
