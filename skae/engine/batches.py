@@ -51,7 +51,7 @@ class Scaling:
     mean: np.ndarray | None  # (n_features,), float64; None: rows stay as they are
     scale: float = 1.0
 
-    def take(self, X, rows, dtype):
+    def take(self, X, rows, dtype, out=None):
         """Return rows of X, centred and scaled, as a tensor on the CPU.
 
         The mean is subtracted in the precision of X, before the cast. The tensor may
@@ -63,11 +63,16 @@ class Scaling:
         rows : slice or ndarray of int
         dtype : numpy dtype
             float32 or float64.
+        out : Tensor or None
+            Memory to use, of at least as many rows.
         """
         if self.mean is None and X.dtype == dtype and not scipy.sparse.issparse(X):
-            return _take_as_is(X, rows)
+            return _take_as_is(X, rows, out)
         block = dense_rows(X, rows)
-        tensor, view = _aligned(block.shape, dtype)
+        if out is None:
+            out = _aligned(block.shape, dtype)[0]
+        tensor = out[: len(block)]
+        view = tensor.numpy()
         if self.mean is None:
             view[...] = block
             return tensor
@@ -94,7 +99,7 @@ def _aligned(shape, dtype):
     return tensor, tensor.numpy()
 
 
-def _take_as_is(X, rows):
+def _take_as_is(X, rows, out=None):
     if isinstance(rows, slice):
         block = X[rows]
         if block.flags.c_contiguous and block.flags.writeable:
@@ -102,8 +107,10 @@ def _take_as_is(X, rows):
         tensor, view = _aligned(block.shape, X.dtype)
         view[...] = block
         return tensor
-    tensor, view = _aligned((len(rows), X.shape[1]), X.dtype)
-    np.take(X, rows, axis=0, out=view, mode="clip")  # "raise" would buffer
+    if out is None:
+        out = _aligned((len(rows), X.shape[1]), X.dtype)[0]
+    tensor = out[: len(rows)]
+    np.take(X, rows, axis=0, out=tensor.numpy(), mode="clip")  # "raise" would buffer
     return tensor
 
 
@@ -134,13 +141,15 @@ class Rows(torch.utils.data.Dataset):
         row = self.take(np.array([index]))[0]
         return row, row
 
-    def take(self, numbers):
+    def take(self, numbers, out=None):
         """Return the rows of the given numbers, float32, on the device.
 
         Parameters
         ----------
         numbers : ndarray of int or slice
             Within this set.
+        out : Tensor or None
+            On the CPU: memory to use, of at least as many rows.
         """
         if self._resident is not None:
             if isinstance(numbers, slice):
@@ -150,7 +159,9 @@ class Rows(torch.utils.data.Dataset):
             )
         if self.positions is not None:
             numbers = self.positions[numbers]
-        rows = self.scaling.take(self.X, numbers, np.float32)
+        if self.device.type != "cpu":
+            out = None
+        rows = self.scaling.take(self.X, numbers, np.float32, out)
         if self.device.type == "cuda":
             rows = rows.pin_memory()
         return rows.to(self.device, non_blocking=True)
@@ -196,6 +207,7 @@ class Batches:
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator
+        self.one_block = False  # whether each block takes the place of the last
 
     def _starts(self):
         n_rows = len(self.dataset)
@@ -214,11 +226,15 @@ class Batches:
             order = torch.randperm(n_rows, generator=self.generator).numpy()
         bounds = [*self._starts(), n_rows]
         per_block = max(1, rows_per_block(self.dataset.X.shape[1]) // self.batch_size)
+        out = None
+        if self.one_block:  # fresh memory for each costs page faults
+            size = (per_block * self.batch_size + 1, self.dataset.X.shape[1])
+            out = torch.empty(size, dtype=torch.float32)
         for first in range(0, len(bounds) - 1, per_block):
             cuts = bounds[first : first + per_block + 1]
             numbers = slice(cuts[0], cuts[-1])
             if order is not None:
                 numbers = order[numbers]
-            block = self.dataset.take(numbers)
+            block = self.dataset.take(numbers, out)
             for batch in block.split(np.diff(cuts).tolist()):
                 yield batch, batch

@@ -62,6 +62,7 @@ class Net(skorch.NeuralNet):
         self.interrupted = False
         self.enough = False
         self.valid_rows = None
+        self._watched = True
         self.n_steps = 0
         self._twins = {}
         seats = {
@@ -135,6 +136,8 @@ class Net(skorch.NeuralNet):
         iterator = super().get_iterator(dataset, training=training)
         if training and isinstance(iterator, Batches):
             iterator.generator = self.order_generator
+            # Callbacks may keep the batches that they are shown.
+            iterator.one_block = not self._watched
         return iterator
 
     # -- training
@@ -161,8 +164,8 @@ class Net(skorch.NeuralNet):
         self.max_epochs = epochs
         self.schedule = schedule
         self.n_steps = 0
-        self.n_steps_planned = epochs * len(self.get_iterator(rows))
         self._watched = _listens(self.callbacks_, "on_batch_begin", "on_batch_end")
+        self.n_steps_planned = epochs * len(self.get_iterator(rows))
         self._whole_step = _listens(self.callbacks_, "on_grad_computed") or (
             inspect.signature(self.optimizer_.step).parameters["closure"].default
             is inspect.Parameter.empty
