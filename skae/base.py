@@ -7,35 +7,33 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from skorch.callbacks import EpochTimer, LRScheduler
 
 from skae.activations import ACTIVATION_CHOICES
 from skae.architectures import Architecture, Dense
+from skae.corruption import Corruption
 from skae.engine.batches import Rows
 from skae.engine.budget import (
     auto_batch_size,
     auto_components,
     auto_epochs,
     learning_rate_factor,
+    split_rows,
+    still_falling,
 )
 from skae.engine.columns import describe_columns, principal_axes
 from skae.engine.devices import resolve_device
 from skae.engine.net import Net
 from skae.engine.seats import OPTIMIZERS, check_extras, resolve_optimizer
 from skae.engine.seeds import draw_seed
+from skae.engine.start import start_linear
 from skae.engine.watchers import BestWeights, Progress
 from skae.inference import InferenceMixin
 from skae.losses import LOSSES, Loss, make_loss
-from skae.validation import as_rows
-
-_FEWEST_TO_SPLIT = 40  # rows; with fewer, all train
-_FEWEST_VALIDATION_ROWS = 10
-_FEWEST_TO_JUDGE = 5  # epochs; fewer say nothing of convergence
-_NOISE = 1e-6  # a loss below, with variance 1, is what float32 leaves
-_ROWS_COMPARED = 1000  # on which a linear start is compared with PCA
+from skae.validation import as_rows, own
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -47,6 +45,7 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
 
     n_components: int | float | str = field(default="auto", kw_only=False)
     architecture: Architecture | None = None
+    corruption: Corruption | None = None
     loss: Loss | str | None = None
     code_activation: str | type | None = None
     max_epochs: int | str = "auto"
@@ -72,6 +71,7 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
             StrOptions({"auto"}),
         ],
         "architecture": [Architecture, None],
+        "corruption": [Corruption, None],
         "loss": [Loss, StrOptions(set(LOSSES)), None],
         "code_activation": [*ACTIVATION_CHOICES, None],
         "max_epochs": [
@@ -127,15 +127,15 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
             X = as_rows(self, X, reset=previous is None)
             seed = draw_seed(self.random_state)
             rng = np.random.default_rng(seed)
-            self._build(X, seed, rng, previous)
+            self._resolve()
+            if X_val is not None:
+                X_val = as_rows(self, X_val, name="X_val")
+                self._row_check(self.loss_.target_range, "X_val").all(X_val)
+            self._build(X, seed, rng, previous, X_val)
             train, valid = self._split(X, X_val, rng)
             n_train = len(train)
             self.batch_size_ = self._batch_size_for(n_train)
-            self.max_epochs_ = self.max_epochs
-            if self.max_epochs == "auto":
-                self.max_epochs_ = auto_epochs(
-                    n_train, self.batch_size_, valid is not None
-                )
+            self.max_epochs_ = self._epochs_for(n_train, valid is not None)
             watchers = self._watchers()
             best = None
             if valid is not None and self.early_stopping is not False:
@@ -192,12 +192,13 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
             n_seen = 0 if first else self.n_samples_seen_
             if first:
                 seed = draw_seed(self.random_state)
+                self._resolve()
                 self._build(X, seed, np.random.default_rng(seed))
             else:
                 self._row_check().all(X)
             self.batch_size_ = self._batch_size_for(X.shape[0])
             self.net_.batch_size = self.batch_size_
-            rows = Rows(X, self._scaling, device=self.net_.device).settle()
+            rows = self._rows(X).settle()
             before = self.net_.snapshot()
             try:
                 self.net_.train_on(rows, epochs=1, watchers=self._watchers())
@@ -212,23 +213,18 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
             self._after_training(X, rng, n_seen=n_seen)
         return self
 
-    def _build(self, X, seed, rng, previous=None):
+    def _build(self, X, seed, rng, previous=None, X_val=None):
         """Resolve the parameters and make the net: random, PCA's, or the previous."""
-        self.architecture_ = (
-            Dense() if self.architecture is None else clone(self.architecture)
-        )
-        self.architecture_._validate_params()
-        self.loss_ = make_loss(self.loss)
         share = self.n_components if isinstance(self.n_components, float) else None
-        wants_axes = self.architecture_.starts_linear or share is not None
+        wants_axes = self._starts_linear or share is not None
         columns = describe_columns(
             X,
             with_covariance=wants_axes and previous is None,
             check=self._row_check(self.loss_.target_range),
         )
+        axes = np.empty((0, X.shape[1]))
         if previous is None:
-            axes = np.empty((0, X.shape[1]))
-            self.n_components_ = auto_components(X.shape[1])
+            self.n_components_ = self._auto_components(X.shape[1])
             if isinstance(self.n_components, Integral):
                 self.n_components_ = int(self.n_components)
             if wants_axes:
@@ -240,18 +236,44 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
             bounded = self.loss_.is_bounded
             self.mean_ = None if bounded else columns.mean
             self.scale_ = 1.0 if bounded else columns.scale
-        self.net_ = self._make_net(X.shape[1], seed).initialize()
+        self.net_ = self._make_net(X.shape[1], seed, columns).initialize()
         if previous is not None:
             self._continue_from(previous)
-        elif self.architecture_.starts_linear:
-            self._start_linear(X, columns, axes[: self.n_components_])
+        else:
+            self._start(X, X_val, columns, axes[: self.n_components_])
         self.net_.settle()
 
-    def _make_net(self, n_features, seed):
+    def _resolve(self):
+        """Set the nested objects that are used: clones of those given, or defaults."""
+        self.architecture_ = own(self.architecture, self._default_architecture)
+        self.corruption_ = own(self.corruption, self._default_corruption)
+        self.loss_ = make_loss(self.loss)
+
+    @property
+    def _default_architecture(self):
+        return Dense()
+
+    @property
+    def _default_corruption(self):
+        """What ``corruption=None`` is; None for none."""
+
+    @property
+    def _code_activation(self):
+        """What ``code_activation=None`` is here, or what was given."""
+        return self.code_activation
+
+    def _auto_components(self, n_features):
+        return auto_components(n_features)
+
+    @property
+    def _starts_linear(self):
+        return self.architecture_.starts_linear
+
+    def _make_net(self, n_features, seed, columns):
         check_extras(self.net_params or {}, self.callbacks or ())
         return Net(
             self._module_class,
-            **self._module_params(n_features),
+            **self._module_params(n_features, columns),
             seed=seed,
             loss=self.loss_.for_unit(self.scale_),
             optimizer=resolve_optimizer(self.optimizer),
@@ -262,15 +284,21 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
             **(self.net_params or {}),
         )
 
-    def _module_params(self, n_features):
+    def _module_params(self, n_features, columns):
         """Return what the module is made of, as skorch's ``module__`` parameters."""
-        return {
+        params = {
             "module__architecture": self.architecture_,
             "module__n_features": n_features,
             "module__n_components": self.n_components_,
-            "module__code_activation": self.code_activation,
+            "module__code_activation": self._code_activation,
             "module__l1_penalty": self.l1_penalty,
         }
+        if self.corruption_ is not None:
+            params["module__corrupt"] = (
+                self.corruption_,
+                columns.statistics(self.mean_, self.scale_),
+            )
+        return params
 
     def _continue_from(self, previous):
         """Take over the weights of the net of an earlier fit."""
@@ -288,56 +316,35 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
                 "Set them back, or warm_start=False."
             ) from error
 
-    def _start_linear(self, X, columns, axes):
-        """Start at PCA, unless the network cannot: then the start stays random."""
-        net, module = self.net_, self.net_.module_
-        random_start = net.snapshot()["module"]
-        device = next(module.parameters()).device
-        axes = torch.tensor(axes, dtype=torch.float32, device=device)
-        self.architecture_.start_linear(module, axes)
-        net.settle()
-        rows = Rows(X, self._scaling, device=device).take(slice(0, _ROWS_COMPARED))
-        centred = rows
-        if self.mean_ is None:
-            centred = rows - torch.tensor(columns.mean, dtype=torch.float32).to(device)
-        with torch.inference_mode():
-            output = net.criterion_.loss.activation()(module(rows).output)
-            error = (output - rows).square().mean()
-            of_pca = (centred @ axes.T @ axes - centred).square().mean()
-            spread = centred.square().mean()
-        if not error <= 1.01 * of_pca + 1e-5 * spread:
-            net.load_module(random_start)
+    def _start(self, X, X_val, columns, axes):
+        """Set the weights that a first fit starts from; they are random before."""
+        if self._starts_linear:
+            rows = self._rows(X)
+            centre = columns.mean if self.mean_ is None else None
+            start_linear(self.net_, self.architecture_, axes, rows, centre)
 
     def _split(self, X, X_val, rng):
         """Return the rows to train and to validate on; None where none validate."""
-        n_rows = X.shape[0]
-        device = self.net_.device
         if X_val is not None:
-            X_val = as_rows(self, X_val, name="X_val")
-            self._row_check(self.loss_.target_range, "X_val").all(X_val)
-            valid = Rows(X_val, self._scaling, device=device).settle()
-            return Rows(X, self._scaling, device=device).settle(), valid
-        fewest = _FEWEST_TO_SPLIT if self.early_stopping == "auto" else 2
-        if self.early_stopping is False or n_rows < fewest:
-            return Rows(X, self._scaling, device=device).settle(), None
-        n_valid = max(
-            int(np.ceil(self.validation_fraction * n_rows)),
-            min(_FEWEST_VALIDATION_ROWS, n_rows // 2),
+            return self._rows(X).settle(), self._rows(X_val).settle()
+        train, valid = split_rows(
+            X.shape[0], self.validation_fraction, self.early_stopping, rng
         )
-        if n_valid >= n_rows:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction} leaves no row of "
-                f"{n_rows} to train on."
-            )
-        order = rng.permutation(n_rows)
-        return tuple(
-            Rows(X, self._scaling, np.sort(part), device).settle()
-            for part in (order[n_valid:], order[:n_valid])
-        )
+        if valid is not None:
+            valid = self._rows(X, valid).settle()
+        return self._rows(X, train).settle(), valid
+
+    def _rows(self, X, positions=None):
+        return Rows(X, self._scaling, positions, device=self.net_.device)
 
     def _batch_size_for(self, n_rows):
         size = auto_batch_size(n_rows) if self.batch_size == "auto" else self.batch_size
         return int(min(size, n_rows))
+
+    def _epochs_for(self, n_rows, validated):
+        if self.max_epochs == "auto":
+            return auto_epochs(n_rows, self.batch_size_, validated)
+        return self.max_epochs
 
     def _watchers(self):
         bar = [Progress(type(self).__name__)] if self.verbose else []
@@ -363,21 +370,16 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
                 "is fitted with what it had learned.",
                 stacklevel=4,
             )
-        elif self.n_iter_ == self.max_epochs_ >= _FEWEST_TO_JUDGE:
-            monitored = (
-                "valid_loss" if "valid_loss" in self.history_[0] else "train_loss"
+            return
+        unit = self.loss_.unit(self.scale_)
+        falling = still_falling(self.history_, self.max_epochs_, unit)
+        if falling:
+            warnings.warn(
+                f"The {falling} still fell by more than 5 % over the last tenth of "
+                f"{self.n_iter_} epochs. Increase max_epochs or learning_rate.",
+                ConvergenceWarning,
+                stacklevel=4,
             )
-            losses = np.array([row[monitored] for row in self.history_])
-            last_tenth = -max(1, self.n_iter_ // 10)
-            noise = _NOISE * self.loss_.unit(self.scale_)
-            before = losses[:last_tenth].min()
-            if noise < before and losses[last_tenth:].min() < 0.95 * before:
-                warnings.warn(
-                    f"The {monitored} still fell by more than 5 % over the last tenth "
-                    f"of {self.n_iter_} epochs. Increase max_epochs or learning_rate.",
-                    ConvergenceWarning,
-                    stacklevel=4,
-                )
 
     def _after_training(self, X, rng, n_seen):
         """Do what a role needs to know of the training rows; see ThresholdMixin."""

@@ -28,6 +28,47 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         X = as_rows(self, X)
         return self._map(X, lambda net, x: net.encode(x), self.n_components_)
 
+    def hidden_representation(self, X, layer):
+        """Return what a layer of a dense encoder makes of rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        layer : int
+            0 is the first hidden layer; the last one is the code. Negative numbers
+            count from there: -1 is the code, -2 the last hidden layer.
+
+        Returns
+        -------
+        outputs : ndarray of shape (n_samples, n_units)
+            After the activation of the layer.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer.
+        """
+        check_is_fitted(self)
+        X = as_rows(self, X)
+        body = self.net_.module_.body
+        if not hasattr(body, "hidden_outputs"):
+            raise ValueError(
+                f"architecture={self.architecture_!r} has no numbered hidden layers; "
+                "Dense has."
+            )
+        sizes = [linear.out_features for linear in body.linears]
+        if not -len(sizes) - 1 <= layer <= len(sizes):
+            raise ValueError(
+                f"layer={layer} does not exist: there are {len(sizes)} hidden layers, "
+                f"0 to {len(sizes) - 1}, and the code, {len(sizes)}."
+            )
+        if layer in (-1, len(sizes)):
+            return self._map(X, lambda net, x: net.encode(x), self.n_components_)
+        layer %= len(sizes) + 1
+        return self._map(
+            X, lambda net, x: net.body.hidden_outputs(x)[layer], sizes[layer]
+        )
+
     def inverse_transform(self, X):
         """Decode codes to rows.
 
@@ -67,7 +108,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         X = as_rows(self, X)
         activation = self.net_.criterion_.loss.activation()
         decoded = self._map(
-            X, lambda net, x: activation(net(x).output), self.n_features_in_
+            X, lambda net, x: activation(net.decode(net.encode(x))), self.n_features_in_
         )
         return self._scaling.inverse(decoded)
 
@@ -93,7 +134,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         loss = self.net_.criterion_.loss
         errors = self._map(
             rows,
-            lambda net, x: loss.per_element(net(x).output, x),
+            lambda net, x: loss.per_element(net.decode(net.encode(x)), x),
             self.n_features_in_,
             value_range=self.loss_.range,
         )
@@ -121,7 +162,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         loss = self.net_.criterion_.loss
         losses = self._map(
             X,
-            lambda net, x: loss.per_row(net(x).output, x),
+            lambda net, x: loss.per_row(net.decode(net.encode(x)), x),
             value_range=self.loss_.range,
         )
         losses *= self.loss_.unit(self.scale_)

@@ -1,12 +1,22 @@
-"""The gate: what users pass as X becomes an array or CSR matrix, or a clear error."""
+"""The gate: what users pass becomes arrays and objects of our own, or a clear error."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from skae.engine.batches import contiguous_blocks, dense_rows
+
+
+def own(given, default):
+    """Return a validated clone of a nested object; of None, the default."""
+    if given is None:
+        return default
+    copy = clone(given)
+    copy._validate_params()
+    return copy
 
 
 def as_rows(estimator, X, *, reset=False, name="X"):

@@ -3,7 +3,9 @@
 import skae
 from skae.architectures import Architecture
 from skae.base import BaseAutoencoder
+from skae.corruption import Corruption
 from skae.losses import Loss
+from skae.sparsity import Sparsity
 
 PUBLIC = [getattr(skae, name) for name in skae.__all__]
 
@@ -18,8 +20,10 @@ def _of_kind(kind):
 
 ESTIMATORS = _of_kind(BaseAutoencoder)
 ARCHITECTURES = _of_kind(Architecture)
+CORRUPTIONS = _of_kind(Corruption)
 LOSSES = _of_kind(Loss)
-NESTED = ARCHITECTURES + LOSSES
+SPARSITIES = _of_kind(Sparsity)
+NESTED = ARCHITECTURES + CORRUPTIONS + LOSSES + SPARSITIES
 
 
 def name_of(value):

@@ -108,6 +108,27 @@ class Dense(Architecture):
             linear[:n_axes] = axes
             module.decoder.start_linear(axes)
 
+    def start_stacked(self, module, layers):
+        """Set the weights to those of one-layer networks, stacked.
+
+        The linear path, if there is one, starts at zero on both sides.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            With `body`, `head` and `decoder`.
+        layers : list of torch.nn.Module
+            The trained networks of ``Dense((), shortcut=None)``, first to last, as many
+            as there are hidden layers and the code.
+        """
+        with torch.no_grad():
+            for linear, layer in zip(
+                (*module.body.linears, module.head), layers, strict=True
+            ):
+                _put(layer.head.weight, linear.weight)
+                linear.bias.copy_(layer.head.bias)
+            module.decoder.start_stacked([layer.decoder for layer in layers])
+
     def _sizes(self, n_features):
         if self.hidden_sizes == "auto":
             first = min(max(4 * n_features, 128), 512)
@@ -144,6 +165,20 @@ class DenseBody(nn.Module):
         self.appends_input = shortcut is not None and len(sizes) > 1
         self.n_outputs = sizes[-1] + (sizes[0] if self.appends_input else 0)
 
+    @property
+    def linears(self):
+        """The linear layers, first to last."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
+    def hidden_outputs(self, x):
+        """Return the output of each hidden layer, first to last."""
+        outputs = []
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):
+                outputs.append(x)  # what is before it; first x itself
+            x = layer(x)
+        return [*outputs[1:], x] if outputs else []
+
     def forward(self, x):
         """Return the last hidden layer, and x beside it if there is a linear path."""
         hidden = self.layers(x)
@@ -169,13 +204,21 @@ class DenseDecoder(DenseBody):
         linear = self.last.weight[:, -self.n_components :]
         linear[:, : len(axes)] = axes.T
 
+    def start_stacked(self, decoders):
+        """Take over the decoders of one-layer networks, in the encoder's order."""
+        for linear, layer in zip(
+            (*self.linears, self.last), reversed(decoders), strict=True
+        ):
+            _put(layer.last.weight, linear.weight)
+            linear.bias.copy_(layer.last.bias)
+
 
 class TiedDecoder(nn.Module):
     """(n, n_components) to (n, n_features) by the encoder's weights, transposed."""
 
     def __init__(self, body, head, between, shortcut):
         super().__init__()
-        linears = [layer for layer in body.layers if isinstance(layer, nn.Linear)]
+        linears = body.linears
         # A tuple hides the encoder's layers: they are its parameters, not ours.
         self._encoder = (*linears, head)
         self.appends_input = body.appends_input
@@ -213,6 +256,19 @@ class TiedDecoder(nn.Module):
         last_bias = self.biases[-1] if len(self.biases) else self.code_bias
         last_bias -= self(zero)[0]
         self.train(was_training)
+
+    def start_stacked(self, decoders):
+        """Take over the biases of tied one-layer networks; the weights are shared."""
+        for bias, layer in zip(
+            (self.code_bias, *self.biases), reversed(decoders), strict=True
+        ):
+            bias.copy_(layer.code_bias)
+
+
+def _put(weight, into):
+    """Copy a weight of (n_units, n_inputs); further inputs' weights become zero."""
+    into[:, : weight.shape[1]] = weight
+    into[:, weight.shape[1] :] = 0.0
 
 
 class Dropout(nn.Module):

@@ -6,6 +6,7 @@ from torch import nn
 
 from skae.activations import make_activation
 from skae.base import BaseAutoencoder
+from skae.corruption import Corrupt
 from skae.engine.forward import Forward
 from skae.outliers import ThresholdMixin
 
@@ -20,12 +21,20 @@ class AutoencoderModule(nn.Module):
     code_activation : str, torch.nn.Module class or None
     l1_penalty : float
         Weight of the sum of the absolute weights.
+    corrupt : tuple of Corruption and ColumnStatistics, or None
     """
 
     def __init__(
-        self, architecture, n_features, n_components, code_activation, l1_penalty
+        self,
+        architecture,
+        n_features,
+        n_components,
+        code_activation,
+        l1_penalty,
+        corrupt=None,
     ):
         super().__init__()
+        self.corrupt = nn.Identity() if corrupt is None else Corrupt(*corrupt)
         self.body = architecture.make_body(n_features, n_components)
         self.head = nn.Linear(self.body.n_outputs, n_components)
         self.code_activation = make_activation(code_activation)
@@ -43,16 +52,27 @@ class AutoencoderModule(nn.Module):
         return self.decoder(code)
 
     def forward(self, x):
-        """Return output, code and penalty."""
+        """Return output, code and penalty of a training pass."""
+        x = self.corrupt(x)
         code = self.encode(x)
         return Forward(self.decode(code), code, self.penalty(x, code))
 
     def penalty(self, x, code):
-        """Return what training adds to the loss, a scalar, or None."""
-        if not (self.training and self.l1_penalty):
+        """Return what is added to the loss, a scalar, or None.
+
+        x is what was encoded, corrupted if there is a corruption.
+        """
+        if not self.l1_penalty:
             return None
         weights = (p for p in self.parameters() if p.ndim > 1)
         return self.l1_penalty * sum(weight.abs().sum() for weight in weights)
+
+
+def plus(penalty, other):
+    """Add two penalties, each a scalar or None."""
+    if penalty is None or other is None:
+        return other if penalty is None else penalty
+    return penalty + other
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -71,6 +91,9 @@ class Autoencoder(ThresholdMixin, BaseAutoencoder):
         share of the variance. "auto": half of the features, at most 32.
     architecture : Architecture or None, default=None
         The network around the code; None is ``Dense()``. It is cloned, never changed.
+    corruption : Corruption or None, default=None
+        What training does to each row before it is encoded, the target being the clean
+        row; None leaves it as it is. Cloned, never changed.
     loss : Loss, str or None, default=None
         What a reconstruction costs; None is ``SquaredError()``. By name:
         "squared_error", "absolute_error", "huber", "binary_cross_entropy" (X in
@@ -129,8 +152,9 @@ class Autoencoder(ThresholdMixin, BaseAutoencoder):
     net_ : Net
         The trained skorch net; ``net_.module_`` is the torch module.
     history_ : list of dict
-        A dict per epoch: "epoch", "train_loss", "valid_loss" where validated (both in
-        units of X), "lr", "dur" in seconds, and what callbacks record.
+        A dict per epoch: "epoch", "train_loss", "valid_loss" where validated (both what
+        is minimised, penalties included, in units of X), "lr", "dur" in seconds, and
+        what callbacks record.
     n_iter_ : int
         Epochs trained.
     best_epoch_ : int
@@ -138,7 +162,7 @@ class Autoencoder(ThresholdMixin, BaseAutoencoder):
         estimator then is PCA. Without early stopping the last one.
     n_components_ : int
         Width of the code.
-    architecture_, loss_ : Architecture, Loss
+    architecture_, corruption_, loss_ : Architecture, Corruption or None, Loss
         The ones used.
     max_epochs_, batch_size_ : int
         The ones used.

@@ -1,10 +1,16 @@
-"""The rules behind ``"auto"``, and the schedule over the budget."""
+"""The rules behind ``"auto"``, the schedule, and whether the budget was enough."""
 
 import math
+
+import numpy as np
 
 _STEPS = 3000
 _FEWEST_EPOCHS, _MOST_EPOCHS = 5, 200
 _STEPS_WITHOUT_VALIDATION = 50
+_FEWEST_TO_SPLIT = 40  # rows; with fewer, all train
+_FEWEST_VALIDATION_ROWS = 10
+_FEWEST_TO_JUDGE = 5  # epochs; fewer say nothing of convergence
+_NOISE = 1e-6  # a loss below, with variance 1, is what float32 leaves
 
 
 def auto_components(n_features):
@@ -38,3 +44,54 @@ def learning_rate_factor(done):
         Share of the steps taken, in [0, 1).
     """
     return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def split_rows(n_rows, fraction, early_stopping, rng):
+    """Return the positions of the rows to train and to validate on; None for all, none.
+
+    Parameters
+    ----------
+    n_rows : int
+    fraction : float
+        Share of the rows to validate on.
+    early_stopping : bool or "auto"
+        "auto" spares rows where there are 40.
+    rng : numpy.random.Generator
+    """
+    fewest = _FEWEST_TO_SPLIT if early_stopping == "auto" else 2
+    if early_stopping is False or n_rows < fewest:
+        return None, None
+    n_valid = max(
+        int(np.ceil(fraction * n_rows)), min(_FEWEST_VALIDATION_ROWS, n_rows // 2)
+    )
+    if n_valid >= n_rows:
+        raise ValueError(
+            f"validation_fraction={fraction} leaves no row of {n_rows} to train on."
+        )
+    order = rng.permutation(n_rows)
+    return np.sort(order[n_valid:]), np.sort(order[:n_valid])
+
+
+def still_falling(history, max_epochs, unit):
+    """Name the loss that the last tenth of the budget still lowered by more than 5 %.
+
+    Parameters
+    ----------
+    history : list of dict
+    max_epochs : int
+        The budget; training that ended before it was stopped on purpose.
+    unit : float
+        Of the losses: a millionth of it is what float32 leaves of zero.
+
+    Returns
+    -------
+    str or None
+    """
+    if not len(history) == max_epochs >= _FEWEST_TO_JUDGE:
+        return None
+    monitored = "valid_loss" if "valid_loss" in history[0] else "train_loss"
+    losses = np.array([row[monitored] for row in history])
+    last_tenth = -max(1, len(history) // 10)
+    before = losses[:last_tenth].min()
+    falls = _NOISE * unit < before and losses[last_tenth:].min() < 0.95 * before
+    return monitored if falls else None

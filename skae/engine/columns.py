@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
+from skae.corruption import ColumnStatistics
 from skae.engine.batches import contiguous_blocks, dense_rows, working_dtype
 
 _WIDEST_COVARIANCE = 2048  # columns; beyond, axes come from a sample of rows
@@ -20,12 +21,25 @@ class Columns:
     n_rows: int
     mean: np.ndarray  # (n_features,), float64
     variance: np.ndarray  # (n_features,), float64, divided by n_rows
+    minimum: np.ndarray  # (n_features,), float64
+    maximum: np.ndarray  # (n_features,), float64
     covariance: np.ndarray | None  # (n_features, n_features), float64
 
     @property
     def scale(self):
         """The root of the mean variance; 1 where every column is constant."""
         return float(np.sqrt(self.variance.mean())) or 1.0
+
+    def statistics(self, mean, scale):
+        """Return what corruptions ask for, for rows less `mean`, divided by `scale`."""
+        centre = np.zeros_like(self.mean) if mean is None else mean
+        return ColumnStatistics(
+            mean=(self.mean - centre) / scale,
+            std=np.sqrt(self.variance) / scale,
+            minimum=(self.minimum - centre) / scale,
+            maximum=(self.maximum - centre) / scale,
+            zero=-centre / scale,
+        )
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -52,12 +66,15 @@ def describe_columns(X, *, with_covariance, check):
     step = max(1, int(n_rows * n_features**2 / _COVARIANCE_WORK))
     shift = None
     total = np.zeros(n_features)
+    minimum, maximum = np.full(n_features, np.inf), np.full(n_features, -np.inf)
     squares = np.zeros(n_features)
     products = np.zeros((n_features, n_features)) if with_covariance else None
     sampled_total, n_sampled = np.zeros(n_features), 0
     for number, (start, stop) in enumerate(contiguous_blocks(X)):
         block = dense_rows(X, slice(start, stop))
         check(block, start)
+        np.minimum(minimum, block.min(axis=0), out=minimum)
+        np.maximum(maximum, block.max(axis=0), out=maximum)
         # C order, whatever X has: sums repeat bit for bit in one order only.
         block = np.ascontiguousarray(block, dtype=working_dtype(X.dtype))
         if shift is None:  # sums about a typical row lose no digits
@@ -88,7 +105,8 @@ def describe_columns(X, *, with_covariance, check):
     # What rounding leaves of a constant column is not variance.
     noise = (np.finfo(working_dtype(X.dtype)).eps * np.abs(shift + offset)) ** 2
     variance[variance <= 4 * noise] = 0.0
-    return Columns(n_rows, shift + offset, variance, covariance)
+    mean = shift + offset
+    return Columns(n_rows, mean, variance, minimum, maximum, covariance)
 
 
 def principal_axes(X, columns, *, limit, rng):

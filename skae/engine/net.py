@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import skorch
@@ -10,6 +10,7 @@ import torch
 import torch._dynamo
 from skorch.helper import predefined_split
 
+from skae.corruption import Corrupt
 from skae.engine.batches import Batches
 from skae.engine.devices import present_devices
 from skae.engine.forward import Criterion
@@ -19,12 +20,14 @@ from skae.engine.seeds import (
     global_draws,
     make_generator,
 )
+from skae.engine.state import to_arrays, to_tensors
 
 _DIVERGED = (
     "Training diverged: {} became NaN or infinite at learning_rate={}. Try a smaller "
     "learning_rate, scale the columns of X (StandardScaler), or another loss or "
     "optimizer."
 )
+_VALIDATION_STREAM = 2**32  # added to the seed: the noise of validation rows
 
 
 class Net(skorch.NeuralNet):
@@ -212,7 +215,27 @@ class Net(skorch.NeuralNet):
         """Run an epoch that waits for the device once, at its end."""
         if iterator is None:
             return
-        self._set_training(training)
+        with nullcontext() if training else self._same_noise():
+            self._run_epoch(iterator, training, prefix, step_fn, **fit_params)
+
+    @contextmanager
+    def _same_noise(self):
+        """Corrupt validation rows, in every epoch alike; the rest is as in inference.
+
+        What is validated is what is minimised: on clean rows, a network that copies
+        would win over one that denoises.
+        """
+        generator = make_generator(self.seed + _VALIDATION_STREAM, self.device)
+        bind_generator(self.module_, generator)
+        self._set_mode(training=False)
+        try:
+            yield
+        finally:
+            bind_generator(self.module_, self.module_generator)
+            self._set_training(False)
+
+    def _run_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        self._set_mode(training)
         # Losses are kept in one place on the device: many small tensors would split
         # the memory that batches free, and the process would grow.
         n_batches, n_rows = 0, 0
@@ -234,7 +257,7 @@ class Net(skorch.NeuralNet):
                 self.history.record_batch(f"{prefix}_loss", step["loss"].item())
                 self.history.record_batch(f"{prefix}_batch_size", size)
                 self.notify("on_batch_end", batch=batch, training=training, **step)
-                self._set_training(training)
+                self._set_mode(training)
         if training:
             mean = float(total) / n_rows
         else:
@@ -252,6 +275,13 @@ class Net(skorch.NeuralNet):
         self.history.record(f"{prefix}_loss_best", mean < lowest)
         if training:
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+
+    def _set_mode(self, training):
+        """Set the modules' mode; corruptions act on validation rows as well."""
+        self._set_training(training)
+        for part in self.module_.modules():
+            if isinstance(part, Corrupt):
+                part.train()
 
     def train_step(self, batch, **fit_params):
         """Take one step of the optimizer; skorch's own where a closure is needed."""
@@ -272,7 +302,7 @@ class Net(skorch.NeuralNet):
         return {"loss": loss, "y_pred": result.output}
 
     def validation_step(self, batch, **fit_params):
-        """Return the loss of the batch and of each of its rows."""
+        """Return what is minimised, of the batch and of each of its rows."""
         x, target = batch
         with torch.no_grad():
             result = self.module_(x)
@@ -284,14 +314,14 @@ class Net(skorch.NeuralNet):
         return super().evaluation_step(batch, training=training).output
 
     def row_losses(self, rows):
-        """Return the loss of each of the rows, an array of float64."""
-        self._set_training(False)
+        """Return what is minimised of each of the rows, an array of float64."""
         losses = torch.empty(len(rows), device=self.device)
         start = 0
-        for batch in self.get_iterator(rows, training=False):
-            stop = start + len(batch[0])
-            losses[start:stop] = self.validation_step(batch)["rows"]
-            start = stop
+        with self._same_noise():
+            for batch in self.get_iterator(rows, training=False):
+                stop = start + len(batch[0])
+                losses[start:stop] = self.validation_step(batch)["rows"]
+                start = stop
         return losses.cpu().double().numpy()
 
     # -- inference and state
@@ -314,9 +344,9 @@ class Net(skorch.NeuralNet):
     def snapshot(self):
         """Return everything that training changes, as copies."""
         return {
-            "module": _to_arrays(self.module_.state_dict()),
-            "criterion": _to_arrays(self.criterion_.state_dict()),
-            "optimizer": _to_arrays(self.optimizer_.state_dict()),
+            "module": to_arrays(self.module_.state_dict()),
+            "criterion": to_arrays(self.criterion_.state_dict()),
+            "optimizer": to_arrays(self.optimizer_.state_dict()),
             "order_generator": self.order_generator.get_state().numpy().copy(),
             "module_generator": self.module_generator.get_state().numpy().copy(),
             "history": [dict(row) for row in self.history],
@@ -324,13 +354,13 @@ class Net(skorch.NeuralNet):
 
     def load_module(self, arrays):
         """Set the module's weights to those of a snapshot's "module"."""
-        self.module_.load_state_dict(_to_tensors(arrays))
+        self.module_.load_state_dict(to_tensors(arrays))
 
     def restore(self, snapshot):
         """Put a snapshot back."""
         self.load_module(snapshot["module"])
-        self.criterion_.load_state_dict(_to_tensors(snapshot["criterion"]))
-        self.optimizer_.load_state_dict(_to_tensors(snapshot["optimizer"]))
+        self.criterion_.load_state_dict(to_tensors(snapshot["criterion"]))
+        self.optimizer_.load_state_dict(to_tensors(snapshot["optimizer"]))
         self.order_generator.set_state(torch.tensor(snapshot["order_generator"]))
         if self.module_generator is not self.order_generator:
             self.module_generator.set_state(torch.tensor(snapshot["module_generator"]))
@@ -356,20 +386,3 @@ def _listens(callbacks, *events):
         for _, callback in callbacks
         for event in events
     )
-
-
-def _to_arrays(state):
-    """Copy a nested state dict, its tensors as NumPy arrays."""
-    if isinstance(state, torch.Tensor):
-        return state.detach().cpu().numpy().copy()
-    if isinstance(state, dict):
-        return {key: _to_arrays(value) for key, value in state.items()}
-    return [_to_arrays(value) for value in state] if isinstance(state, list) else state
-
-
-def _to_tensors(state):
-    if isinstance(state, np.ndarray):
-        return torch.tensor(state)
-    if isinstance(state, dict):
-        return {key: _to_tensors(value) for key, value in state.items()}
-    return [_to_tensors(value) for value in state] if isinstance(state, list) else state

@@ -1,0 +1,431 @@
+"""The regularised family on MNIST and on patches of photographs.
+
+    python benchmarks/regularised.py denoise    # reconstruction from noisy rows
+    python benchmarks/regularised.py features   # a linear classifier on 1,000 units
+    python benchmarks/regularised.py stacked    # layer by layer against all at once
+    python benchmarks/regularised.py patches    # 4,096 units on photographs
+    python benchmarks/regularised.py speed      # epochs against the same module's loop
+
+Tables go to docs/benchmarks, pictures to docs/_static. One thread each: two of them
+may run side by side.
+"""
+
+import argparse
+import copy
+import os
+import time
+import warnings
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from common import ROOT, data_folder, interleave, machine, median, save
+from sklearn.datasets import load_sample_images
+from sklearn.decomposition import PCA, KernelPCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from skae import (
+    L1,
+    Autoencoder,
+    BinaryCrossEntropy,
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    Dense,
+    GaussianNoise,
+    KLSparsity,
+    MaskingNoise,
+    SparseAutoencoder,
+    StackedAutoencoder,
+    TopK,
+)
+
+torch.set_num_threads(1)
+PICTURES = ROOT / "docs" / "_static"
+ONE_LAYER = Dense((), shortcut=None)
+TIED = Dense((), shortcut=None, tied=True)
+
+
+def images(part="train"):
+    """Return MNIST's images, float32 in [0, 1] of shape (n, 784), and their digits."""
+    path = data_folder() / "mnist.npz"
+    with np.load(path) as file:
+        X, y = file[f"x_{part}"], file[f"y_{part}"]
+    return (X.reshape(len(X), -1) / 255).astype(np.float32), y
+
+
+# -- reconstruction from noisy rows
+
+
+LEVELS = {"gauss": (0.25, 0.5, 1.0, 1.5), "mask": (0.1, 0.25, 0.5, 0.75)}
+N_COMPONENTS = 64
+KERNEL_ROWS = 5000
+
+
+def noises(train):
+    """Return the corruptions, and how each is done to test rows."""
+    std = train.std(axis=0)
+
+    def gaussian(scale):
+        return lambda X, rng: X + scale * std * rng.normal(size=X.shape).astype("f4")
+
+    def masking(rate):
+        return lambda X, rng: X * (rng.uniform(size=X.shape) >= rate)
+
+    return {
+        **{("Gaussian", s): (GaussianNoise(s), gaussian(s)) for s in LEVELS["gauss"]},
+        **{("masking", r): (MaskingNoise(r), masking(r)) for r in LEVELS["mask"]},
+    }
+
+
+def denoise():
+    """Return squared errors, per pixel, of clean test rows from noisy ones."""
+    train, _ = images()
+    test, _ = images("test")
+    plain = Autoencoder(N_COMPONENTS, random_state=0).fit(train)
+    pca = PCA(N_COMPONENTS, random_state=0).fit(train)
+    few = train[np.random.default_rng(0).permutation(len(train))[:KERNEL_ROWS]]
+    kernels = [
+        KernelPCA(
+            256, kernel="rbf", gamma=gamma, alpha=alpha, fit_inverse_transform=True,
+            eigen_solver="randomized", random_state=0,
+        ).fit(few)
+        for gamma in (1e-3, 3e-3, 1e-2)
+        for alpha in (0.01, 0.3)
+    ]  # fmt: skip
+    held_out = train[-1000:]
+    lines, shown = [], {}
+    for (kind, level), (corruption, corrupt) in noises(train).items():
+        noisy = corrupt(test, np.random.default_rng(1)).astype(np.float32)
+        trial = corrupt(held_out, np.random.default_rng(2)).astype(np.float32)
+        kernel = min(
+            kernels, key=lambda k, x=trial: np.mean((through(k, x) - held_out) ** 2)
+        )
+        denoising = DenoisingAutoencoder(
+            N_COMPONENTS, corruption=corruption, random_state=0
+        ).fit(train)
+        cleaned = {
+            "noisy rows": noisy,
+            "PCA": through(pca, noisy),
+            "KernelPCA": through(kernel, noisy),
+            "plain": plain.reconstruct(noisy),
+            "denoising": denoising.reconstruct(noisy),
+        }
+        errors = {name: np.mean((X - test) ** 2) for name, X in cleaned.items()}
+        lines.append({"noise": kind, "level": level, **errors})
+        print(lines[-1], flush=True)
+        if level == LEVELS["gauss"][2] or level == LEVELS["mask"][2]:
+            shown[kind, level] = {"clean": test, **cleaned}
+    for (kind, level), rows in shown.items():
+        draw_rows(
+            f"{kind} noise {level:g}, unseen digits", rows, f"denoised_{kind.lower()}"
+        )
+    return pd.DataFrame(lines).set_index(["noise", "level"])
+
+
+def through(model, X):
+    """Return X, encoded and decoded."""
+    return model.inverse_transform(model.transform(X))
+
+
+def draw_rows(title, rows, name, n=10):
+    """Draw the first images of each entry, a line each."""
+    figure, axes = plt.subplots(
+        len(rows), n, figsize=(n * 0.8, len(rows) * 0.85), layout="constrained"
+    )
+    for line, (label, X) in zip(axes, rows.items(), strict=True):
+        for ax, x in zip(line, X, strict=False):
+            ax.imshow(x.reshape(28, 28), cmap="gray_r", vmin=0, vmax=1)
+            ax.set(xticks=[], yticks=[])
+        line[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    figure.suptitle(title)
+    figure.savefig(PICTURES / f"{name}.png", dpi=110)
+
+
+# -- a linear classifier on codes
+
+
+def feature_models():
+    """Return the models whose codes of 1,000 units are classified."""
+    shared = dict(random_state=0, max_epochs=30)
+    return {
+        "plain": Autoencoder(
+            1000, code_activation="relu", architecture=ONE_LAYER, **shared
+        ),
+        "L1": SparseAutoencoder(1000, sparsity=L1(3e-3), **shared),
+        "KL": SparseAutoencoder(1000, sparsity=KLSparsity(0.05), **shared),
+        "TopK": SparseAutoencoder(
+            1000, sparsity=TopK(25, k_encoding=75), architecture=TIED, **shared
+        ),
+        "contractive": ContractiveAutoencoder(
+            1000, contraction_weight=1e-2, architecture=TIED, **shared
+        ),
+        "denoising": DenoisingAutoencoder(
+            1000,
+            corruption=MaskingNoise(0.3),
+            code_activation="relu",
+            architecture=ONE_LAYER,
+            **shared,
+        ),
+    }
+
+
+def classify(train, y_train, test, y_test, C=0.1):
+    """Return the test error of logistic regression on codes of one scale."""
+    centre, scale = train.mean(axis=0), train.std()
+    model = LogisticRegression(C=C, max_iter=300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit((train - centre) / scale, y_train)
+    return 1 - model.score((test - centre) / scale, y_test)
+
+
+def features():
+    """Return test errors of a linear classifier on pixels and codes."""
+    train, y_train = images()
+    test, y_test = images("test")
+    pca = PCA(300, random_state=0).fit(train)  # of 784, the rest is noise
+    lines = [
+        {"codes": "raw pixels", "error": classify(train, y_train, test, y_test)},
+        {
+            "codes": "PCA, 300",
+            "error": classify(
+                pca.transform(train), y_train, pca.transform(test), y_test
+            ),
+        },
+    ]
+    for name, model in feature_models().items():
+        start = time.process_time()
+        codes = model.fit(train).transform(train)
+        lines.append(
+            {
+                "codes": name,
+                "error": classify(codes, y_train, model.transform(test), y_test),
+                "active": np.mean(codes > (0.5 if name in SIGMOID else 0)),
+                "held-out squared error": -model.score(test),
+                "epochs": model.n_iter_,
+                "CPU minutes": (time.process_time() - start) / 60,
+            }
+        )
+        print(lines[-1], flush=True)
+        draw_filters(model, name)
+    return pd.DataFrame(lines).set_index("codes")
+
+
+SIGMOID = ("KL", "contractive")
+
+
+def draw_filters(model, name, n=100):
+    """Draw the encoder's weights of the first units as images."""
+    weights = model.net_.module_.head.weight.detach().numpy()[:n]
+    figure, axes = plt.subplots(10, n // 10, figsize=(6, 6), layout="constrained")
+    for ax, weight in zip(axes.flat, weights, strict=True):
+        size = np.abs(weight).max()
+        ax.imshow(weight.reshape(28, 28), cmap="RdBu", vmin=-size, vmax=size)
+        ax.axis("off")
+    figure.suptitle(f"{name}: what the first {n} units respond to")
+    figure.savefig(PICTURES / f"filters_{name.lower()}.png", dpi=80)
+
+
+# -- layer by layer
+
+
+def stacked(layer_epochs=8, fine_epochs=8, rows=20_000):
+    """Return test errors of 784-1000-500-250-30, pretrained or from a random start."""
+    train, test = images()[0][:rows], images("test")[0]
+    lines = []
+    for activation in ("sigmoid", "tanh", "relu"):
+        dense = Dense((1000, 500, 250), activation=activation, shortcut=None)
+        shared = dict(architecture=dense, loss=BinaryCrossEntropy(), random_state=0)
+        layer = DenoisingAutoencoder(
+            corruption=MaskingNoise(0.2), max_epochs=layer_epochs
+        )
+        total = 4 * layer_epochs + fine_epochs
+        models = {
+            "stacked": StackedAutoencoder(
+                30, layer=layer, max_epochs=fine_epochs, **shared
+            ),
+            "random start": Autoencoder(30, max_epochs=total, **shared),
+        }
+        for name, model in models.items():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(train)
+            error = np.sum((model.reconstruct(test) - test) ** 2, axis=1).mean()
+            lines.append(
+                {
+                    "activation": activation,
+                    "start": name,
+                    "epochs in all": total,
+                    "squared error per image": error,
+                    "cross-entropy per pixel": -model.score(test),
+                }
+            )
+            print(lines[-1], flush=True)
+    return pd.DataFrame(lines).set_index(["activation", "start"])
+
+
+# -- many units on photographs
+
+
+def photograph_patches(n_train=100_000, n_test=20_000):
+    """Return contrast-normalised grey patches of 8 x 8, of two photographs."""
+    rng = np.random.default_rng(0)
+    n_each = (n_train + n_test) // 2
+    patches = []
+    for image in load_sample_images().images:
+        grey = image.mean(axis=2) / 255
+        windows = np.lib.stride_tricks.sliding_window_view(grey, (8, 8))
+        places = [rng.integers(0, size, n_each) for size in windows.shape[:2]]
+        patches.append(windows[tuple(places)].reshape(n_each, 64))
+    rows = rng.permutation(np.concatenate(patches)).astype(np.float32)
+    rows -= rows.mean(axis=1, keepdims=True)
+    rows /= rows.std(axis=1, keepdims=True) + 0.02  # flat patches stay near zero
+    return rows[:n_train], rows[n_train:]
+
+
+def patches():
+    """Return dead units and explained variance of 512 and 4,096 units."""
+    train, test = photograph_patches()
+    lines = []
+    for n_units in (512, 4096):
+        model = SparseAutoencoder(n_units, sparsity=TopK(32), random_state=0)
+        start = time.process_time()
+        codes = model.fit(train).transform(test)
+        residual = np.sum((model.reconstruct(test) - test) ** 2)
+        lines.append(
+            {
+                "units": n_units,
+                "never active, training": len(model.dead_units_) / n_units,
+                "never active, held-out": np.mean(~(codes != 0).any(axis=0)),
+                "explained variance, held-out": 1
+                - residual / np.sum((test - test.mean(axis=0)) ** 2),
+                "epochs": model.n_iter_,
+                "CPU minutes": (time.process_time() - start) / 60,
+            }
+        )
+        print(lines[-1], flush=True)
+    draw_dictionary(model, codes)
+    return pd.DataFrame(lines).set_index("units")
+
+
+def draw_dictionary(model, codes, n=100):
+    """Draw what the most used units decode to."""
+    used = np.argsort(-(codes != 0).mean(axis=0))[:: len(codes[0]) // n][:n]
+    weights = model.net_.module_.decoder.last.weight.detach().numpy().T[used]
+    figure, axes = plt.subplots(10, n // 10, figsize=(6, 6), layout="constrained")
+    for ax, weight in zip(axes.flat, weights, strict=True):
+        ax.imshow(weight.reshape(8, 8), cmap="gray")
+        ax.axis("off")
+    figure.suptitle(f"{n} of 4,096 units, from the most to the least used")
+    figure.savefig(PICTURES / "dictionary.png", dpi=80)
+
+
+# -- epochs
+
+
+def loop(module, X, epochs, batch_size, parts):
+    """Train as an expert would by hand; `parts(x)` is (output, penalty or None)."""
+    rows = torch.from_numpy(X)
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
+    module.train()
+    for _ in range(epochs):
+        order = torch.randperm(len(rows))
+        for start in range(0, len(rows), batch_size):
+            x = rows[order[start : start + batch_size]]
+            output, penalty = parts(module, x)
+            loss = (output - x).square().mean()
+            if penalty is not None:
+                loss = loss + penalty
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def own_parts(module, x):
+    """Return what the module's own pass gives."""
+    result = module(x)
+    return result.output, result.penalty
+
+
+def plain_parts(module, x):
+    """Return the output of encoder and decoder alone."""
+    return module.decode(module.code_activation(module.head(module.body(x)))), None
+
+
+def speed(rows=8000, repeats=5, batch_size=256):
+    """Return epochs of fits and loops, in units of the same network's plain loop."""
+    X = images()[0][:rows]
+    X = X - X.mean(axis=0)
+    shared = dict(
+        batch_size=batch_size, early_stopping=False, contamination=None, random_state=0
+    )
+    deep = Dense((256, 64), shortcut=None)
+    overcomplete = dict(architecture=ONE_LAYER, sparsity=TopK(32))
+    revived = dict(architecture=ONE_LAYER, sparsity=TopK(32, dead_after=1))
+    models = {
+        "denoising, 784-64": DenoisingAutoencoder(64, architecture=ONE_LAYER),
+        "L1, 784-64": SparseAutoencoder(64, architecture=ONE_LAYER),
+        "KL, 784-64": SparseAutoencoder(
+            64, architecture=ONE_LAYER, sparsity=KLSparsity()
+        ),
+        "TopK, 784-8192": SparseAutoencoder(8192, **overcomplete),
+        "TopK, 784-8192, reviving": SparseAutoencoder(8192, **revived),
+        "contractive, 784-64": ContractiveAutoencoder(64, architecture=ONE_LAYER),
+        "contractive, 784-256-64-16": ContractiveAutoencoder(16, architecture=deep),
+    }
+    lines = []
+    for name, model in models.items():
+        model.set_params(**shared)
+        wide = "8192" in name
+        n, times_n = (2048, 3) if wide else (rows, repeats)
+        module = copy.deepcopy(model.set_params(max_epochs=1).fit(X[:n]).net_.module_)
+        runs = {}
+        for factor in (1, 2):
+            runs["skae", factor] = lambda f=factor, m=model, n=n: m.set_params(
+                max_epochs=f
+            ).fit(X[:n])
+            for kind, parts in {"same": own_parts, "plain": plain_parts}.items():
+                runs[kind, factor] = lambda f=factor, m=module, n=n, p=parts: loop(
+                    copy.deepcopy(m), X[:n], f, batch_size, p
+                )
+        times = interleave(runs, times_n)
+        marginal = {
+            who: median(
+                [b - a for a, b in zip(times[who, 1], times[who, 2], strict=True)]
+            )
+            for who in ("skae", "same", "plain")
+        }
+        lines.append(
+            {
+                "case": name,
+                "seconds per epoch": marginal["skae"],
+                "over a loop of the same module": marginal["skae"] / marginal["same"],
+                "over a loop of the plain network": marginal["skae"]
+                / marginal["plain"],
+            }
+        )
+        print(lines[-1], flush=True)
+    return pd.DataFrame(lines).set_index("case")
+
+
+PARTS = {
+    "denoise": denoise,
+    "features": features,
+    "stacked": stacked,
+    "patches": patches,
+    "speed": speed,
+}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="part")
+    options = parser.parse_args()
+    print(machine())
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    for part in options.parts:
+        print(f"\n{part}", flush=True)
+        save(PARTS[part](), f"regularised_{part}", 4)

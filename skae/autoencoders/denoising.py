@@ -1,0 +1,148 @@
+"""The denoising autoencoder: corrupted rows in, clean rows out."""
+
+from dataclasses import dataclass
+
+from skae.autoencoders.plain import AutoencoderModule
+from skae.base import BaseAutoencoder
+from skae.corruption import GaussianNoise
+from skae.outliers import ThresholdMixin
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class DenoisingAutoencoder(ThresholdMixin, BaseAutoencoder):
+    r"""Autoencoder that gives back the clean row for a corrupted one.
+
+    Minimises the mean over rows of ``loss(g(f(c(x))), x)``, with a corruption c drawn
+    afresh in each step. `transform` and `reconstruct` corrupt nothing: of noisy rows
+    they give the code and the clean row.
+
+    Parameters
+    ----------
+    n_components : int, float or "auto", default="auto"
+        Width of the code. A float in (0, 1): as many principal components as keep that
+        share of the variance. "auto": half of the features, at most 32.
+    architecture : Architecture or None, default=None
+        The network around the code; None is ``Dense()``. It is cloned, never changed.
+    corruption : Corruption or None, default=None
+        What training does to each row before it is encoded, the target being the clean
+        row; None is ``GaussianNoise(0.3)``. Cloned, never changed.
+    loss : Loss, str or None, default=None
+        What a reconstruction costs; None is ``SquaredError()``. By name:
+        "squared_error", "absolute_error", "huber", "binary_cross_entropy" (X in
+        [0, 1]) or "poisson" (X >= 0).
+    code_activation : str, torch.nn.Module class or None, default=None
+        Applied to the code; None is the identity.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training rows. "auto": about 3,000 steps' worth, within 5 and
+        200; 50 steps' worth where no rows can be spared for validation.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto": 32 for up to 2,000 rows, then about a 64th of them, at
+        most 256. Never more than there are rows; a tail of one row joins the batch
+        before it.
+    optimizer : str or torch.optim.Optimizer class, default="adam"
+        "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd", "lbfgs" or a
+        class. Further arguments by ``net_params={"optimizer__betas": (0.9, 0.99)}``.
+    learning_rate : float, default=1e-3
+        Where a schedule over the whole budget starts, half a cosine down to zero,
+        unless one of the `callbacks` is a skorch ``LRScheduler``.
+    weight_decay : float, default=0.0
+        Decay of weights, not of biases, as the optimizer defines it.
+    l1_penalty : float, default=0.0
+        Weight of the sum of the absolute weights in what training minimises.
+    early_stopping : bool or "auto", default="auto"
+        Whether to validate after each epoch, stop after `patience` epochs without a
+        better one, and restore the best weights; those of the start are replaced only
+        by an improvement of more than one standard error. "auto": from 40 rows on.
+    validation_fraction : float, default=0.1
+        Share of the rows to validate on, if `fit` is given no `X_val`; at least 10
+        rows, or half of them if they are fewer than 20.
+    patience : int, default=20
+        Epochs without improvement before training stops.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" is CUDA if present, else MPS, else the
+        CPU.
+    callbacks : list of skorch callbacks or None, default=None
+        Copied by `fit`; the copies are in ``net_.callbacks_``.
+    random_state : int, RandomState instance or None, default=None
+        Start, validation rows, order of the rows and noise. An int repeats bit for bit
+        on the same machine with the same number of threads; None is fresh entropy.
+    verbose : int, default=0
+        1 shows a progress bar.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights, centre and scale of the fit before.
+    net_params : dict or None, default=None
+        Anything else that skorch's ``NeuralNet`` takes, such as
+        ``{"optimizer__betas": (0.9, 0.99)}`` or ``{"iterator_train": DataLoader}``.
+    contamination : float, "auto" or None, default="auto"
+        Where the threshold of outliers is. A float in (0, 0.5]: that share of the
+        training rows is outside. None: none of them is. "auto": three robust standard
+        deviations above the median of the logarithm of their loss; after `fit`, at
+        least one is outside.
+
+
+    Attributes
+    ----------
+    net_ : Net
+        The trained skorch net; ``net_.module_`` is the torch module.
+    history_ : list of dict
+        A dict per epoch: "epoch", "train_loss", "valid_loss" where validated (both what
+        is minimised, penalties included, in units of X), "lr", "dur" in seconds, and
+        what callbacks record.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        The epoch whose weights are kept; 0 is the start, so that with a PCA start the
+        estimator then is PCA. Without early stopping the last one.
+    n_components_ : int
+        Width of the code.
+    architecture_, corruption_, loss_ : Architecture, Corruption or None, Loss
+        The ones used.
+    max_epochs_, batch_size_ : int
+        The ones used.
+    mean_ : ndarray of shape (n_features,) or None
+        What is subtracted from each column; None for a loss with a range.
+    scale_ : float
+        What every centred value is divided by: the root of the mean variance.
+    offset_ : float
+        Threshold of `score_samples`: ``decision_function = score_samples - offset_``.
+    device_ : str
+        The device used.
+    n_samples_seen_ : int
+        Rows of the last `fit` and of all `partial_fit` since.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if X had string names.
+
+    References
+    ----------
+    Vincent, P., Larochelle, H., Bengio, Y. and Manzagol, P.-A. (2008). Extracting and
+    composing robust features with denoising autoencoders. International Conference on
+    Machine Learning.
+
+    Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A. (2010).
+    Stacked denoising autoencoders: learning useful representations in a deep network
+    with a local denoising criterion. Journal of Machine Learning Research 11.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import DenoisingAutoencoder, MaskingNoise
+    >>> X = load_digits().data[:200]
+    >>> ae = DenoisingAutoencoder(16, corruption=MaskingNoise(0.3), max_epochs=2)
+    >>> noisy = X * (np.random.default_rng(0).uniform(size=X.shape) > 0.3)
+    >>> ae.fit(X).reconstruct(noisy).shape
+    (200, 64)
+    """
+
+    _module_class = AutoencoderModule
+
+    _parameter_constraints = {
+        **BaseAutoencoder._parameter_constraints,
+        **ThresholdMixin._parameter_constraints,
+    }
+
+    @property
+    def _default_corruption(self):
+        return GaussianNoise(0.3)

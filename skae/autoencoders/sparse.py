@@ -1,0 +1,239 @@
+"""The sparse autoencoder: few units of the code speak for each row."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from skae.architectures import Dense
+from skae.autoencoders.plain import AutoencoderModule, plus
+from skae.base import BaseAutoencoder
+from skae.engine.forward import Forward
+from skae.outliers import ThresholdMixin
+from skae.sparsity import L1, Sparsity
+from skae.validation import own
+
+
+class SparseModule(AutoencoderModule):
+    """(n, n_features) to :class:`Forward`, with a code that a sparsity acts on."""
+
+    def __init__(self, sparsity, loss, *, n_components, **kwargs):
+        super().__init__(n_components=n_components, **kwargs)
+        sparsity.check(n_components, self.code_activation)
+        with torch.no_grad():
+            sparsity.start(self.head, self.decoder)
+        self.sparsity = sparsity
+        self.revival = sparsity.make_revival(n_components, loss)
+
+    def encode(self, x):
+        """Return the code, shape (n, n_components)."""
+        linear = self.head(self.body(x))
+        return self.sparsity.select(linear, self.code_activation, encoding=True)
+
+    def forward(self, x):
+        """Return output, code and penalty of a training pass."""
+        corrupted = self.corrupt(x)
+        linear = self.head(self.body(corrupted))
+        code = self.sparsity.select(linear, self.code_activation)
+        result = Forward(self.decode(code), code, self.penalty(corrupted, code))
+        if self.training and self.revival is not None:
+            auxiliary = self.revival(x, linear, result, self.decode)
+            result = result._replace(penalty=plus(result.penalty, auxiliary))
+        return result
+
+    def penalty(self, x, code):
+        """Return the sparsity's penalty and that of the weights."""
+        return plus(super().penalty(x, code), self.sparsity.penalty(code))
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
+    r"""Autoencoder whose code is sparse: few units are active in each row.
+
+    Minimises the reconstruction loss under a sparsity of the code h(x): a penalty,
+
+    .. math:: \frac{1}{n} \sum_i L(g(h(x_i)), x_i) + w \sum_j |h_j(x_i)|
+
+    with :class:`L1`, a divergence of mean activations with :class:`KLSparsity`, or a
+    selection, in which only the k largest units of each row are kept, with
+    :class:`TopK`. The code may have many more components than X has features.
+
+    Parameters
+    ----------
+    n_components : int, float or "auto", default="auto"
+        Width of the code. A float in (0, 1): as many principal components as keep that
+        share of the variance. "auto": four times as many as features.
+    architecture : Architecture or None, default=None
+        The network around the code; None is ``Dense(())``, one linear layer on either
+        side, so that each unit stands for one direction. It is cloned, never changed.
+    corruption : Corruption or None, default=None
+        What training does to each row before it is encoded, the target being the clean
+        row; None leaves it as it is. Cloned, never changed.
+    loss : Loss, str or None, default=None
+        What a reconstruction costs; None is ``SquaredError()``. By name:
+        "squared_error", "absolute_error", "huber", "binary_cross_entropy" (X in
+        [0, 1]) or "poisson" (X >= 0).
+    code_activation : str, torch.nn.Module class or None, default=None
+        Applied to the code; None is "relu" with `L1` and `TopK` and "sigmoid" with
+        `KLSparsity`, which needs a code in [0, 1].
+    max_epochs : int or "auto", default="auto"
+        Passes over the training rows. "auto": about 3,000 steps' worth, within 5 and
+        200; 50 steps' worth where no rows can be spared for validation.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto": 32 for up to 2,000 rows, then about a 64th of them, at
+        most 256. Never more than there are rows; a tail of one row joins the batch
+        before it.
+    optimizer : str or torch.optim.Optimizer class, default="adam"
+        "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd", "lbfgs" or a
+        class. Further arguments by ``net_params={"optimizer__betas": (0.9, 0.99)}``.
+    learning_rate : float, default=1e-3
+        Where a schedule over the whole budget starts, half a cosine down to zero,
+        unless one of the `callbacks` is a skorch ``LRScheduler``.
+    weight_decay : float, default=0.0
+        Decay of weights, not of biases, as the optimizer defines it.
+    l1_penalty : float, default=0.0
+        Weight of the sum of the absolute weights in what training minimises.
+    early_stopping : bool or "auto", default="auto"
+        Whether to validate after each epoch, stop after `patience` epochs without a
+        better one, and restore the best weights; those of the start are replaced only
+        by an improvement of more than one standard error. "auto": from 40 rows on.
+    validation_fraction : float, default=0.1
+        Share of the rows to validate on, if `fit` is given no `X_val`; at least 10
+        rows, or half of them if they are fewer than 20.
+    patience : int, default=20
+        Epochs without improvement before training stops.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" is CUDA if present, else MPS, else the
+        CPU.
+    callbacks : list of skorch callbacks or None, default=None
+        Copied by `fit`; the copies are in ``net_.callbacks_``.
+    random_state : int, RandomState instance or None, default=None
+        Start, validation rows, order of the rows and noise. An int repeats bit for bit
+        on the same machine with the same number of threads; None is fresh entropy.
+    verbose : int, default=0
+        1 shows a progress bar.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights, centre and scale of the fit before.
+    net_params : dict or None, default=None
+        Anything else that skorch's ``NeuralNet`` takes, such as
+        ``{"optimizer__betas": (0.9, 0.99)}`` or ``{"iterator_train": DataLoader}``.
+    contamination : float, "auto" or None, default="auto"
+        Where the threshold of outliers is. A float in (0, 0.5]: that share of the
+        training rows is outside. None: none of them is. "auto": three robust standard
+        deviations above the median of the logarithm of their loss; after `fit`, at
+        least one is outside.
+    sparsity : Sparsity or None, default=None
+        What makes the code sparse; None is ``L1(1e-3)``. Cloned, never changed.
+
+    Attributes
+    ----------
+    net_ : Net
+        The trained skorch net; ``net_.module_`` is the torch module.
+    history_ : list of dict
+        A dict per epoch: "epoch", "train_loss", "valid_loss" where validated (both what
+        is minimised, penalties included, in units of X), "lr", "dur" in seconds, and
+        what callbacks record.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        The epoch whose weights are kept; 0 is the start, so that with a PCA start the
+        estimator then is PCA. Without early stopping the last one.
+    n_components_ : int
+        Width of the code.
+    architecture_, corruption_, loss_ : Architecture, Corruption or None, Loss
+        The ones used.
+    max_epochs_, batch_size_ : int
+        The ones used.
+    mean_ : ndarray of shape (n_features,) or None
+        What is subtracted from each column; None for a loss with a range.
+    scale_ : float
+        What every centred value is divided by: the root of the mean variance.
+    offset_ : float
+        Threshold of `score_samples`: ``decision_function = score_samples - offset_``.
+    device_ : str
+        The device used.
+    n_samples_seen_ : int
+        Rows of the last `fit` and of all `partial_fit` since.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if X had string names.
+    sparsity_ : Sparsity
+        The one used.
+    activation_frequency_ : ndarray of shape (n_components_,)
+        Share of the rows of the last `fit` or `partial_fit` in which each unit is
+        active: not zero, or above one half with `KLSparsity`.
+    dead_units_ : ndarray of int
+        The units that are active in none of them.
+
+    See Also
+    --------
+    sklearn.decomposition.DictionaryLearning : Sparse codes by optimisation per row.
+
+    References
+    ----------
+    Ng, A. (2011). Sparse autoencoder. CS294A lecture notes, Stanford University.
+
+    Makhzani, A. and Frey, B. (2014). k-sparse autoencoders. International Conference on
+    Learning Representations.
+
+    Gao, L., Dupre la Tour, T., Tillman, H., Goh, G., Troll, R., Radford, A.,
+    Sutskever, I., Leike, J. and Wu, J. (2024). Scaling and evaluating sparse
+    autoencoders. arXiv 2406.04093.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import SparseAutoencoder, TopK
+    >>> X = load_digits().data[:200]
+    >>> ae = SparseAutoencoder(100, sparsity=TopK(5), max_epochs=2, random_state=0)
+    >>> codes = ae.fit_transform(X)
+    >>> codes.shape, int((codes != 0).sum(axis=1).max())
+    ((200, 100), 5)
+    """
+
+    sparsity: Sparsity | None = None
+
+    _module_class = SparseModule
+
+    _parameter_constraints = {
+        **BaseAutoencoder._parameter_constraints,
+        "sparsity": [Sparsity, None],
+        **ThresholdMixin._parameter_constraints,
+    }
+
+    def _resolve(self):
+        super()._resolve()
+        self.sparsity_ = own(self.sparsity, L1(1e-3))
+
+    @property
+    def _default_architecture(self):
+        return Dense(())
+
+    def _auto_components(self, n_features):
+        return 4 * n_features
+
+    @property
+    def _code_activation(self):
+        if self.code_activation is None:
+            return self.sparsity_.code_activation
+        return self.code_activation
+
+    def _module_params(self, n_features, columns):
+        return {
+            **super()._module_params(n_features, columns),
+            "module__sparsity": self.sparsity_,
+            "module__loss": self.loss_.for_unit(self.scale_),
+        }
+
+    def _after_training(self, X, rng, n_seen):
+        super()._after_training(X, rng, n_seen)
+        n_active = torch.zeros(self.n_components_, dtype=torch.int64)
+
+        def count(net, x):
+            n_active.add_(self.sparsity_.is_active(net.encode(x)).sum(0).cpu())
+            return torch.empty(len(x), 0)
+
+        self._map(X, count, 0)
+        self.activation_frequency_ = n_active.numpy() / X.shape[0]
+        self.dead_units_ = np.flatnonzero(self.activation_frequency_ == 0)

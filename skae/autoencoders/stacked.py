@@ -1,0 +1,267 @@
+"""The stacked autoencoder: layers trained one by one, then the whole."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+
+from skae.architectures import Dense
+from skae.autoencoders.contractive import ContractiveAutoencoder
+from skae.autoencoders.denoising import DenoisingAutoencoder
+from skae.autoencoders.plain import Autoencoder, AutoencoderModule
+from skae.autoencoders.sparse import SparseAutoencoder
+from skae.base import BaseAutoencoder
+from skae.losses import SquaredError
+from skae.outliers import ThresholdMixin
+from skae.sparsity import TopK
+
+_LAYERS = (
+    Autoencoder,
+    DenoisingAutoencoder,
+    SparseAutoencoder,
+    ContractiveAutoencoder,
+)
+# What a layer that is not given takes from the stack.
+_HANDED_DOWN = (
+    "max_epochs", "batch_size", "optimizer", "learning_rate", "weight_decay",
+    "l1_penalty", "early_stopping", "validation_fraction", "patience", "verbose",
+    "net_params",
+)  # fmt: skip
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
+    r"""Deep autoencoder whose layers are trained one after the other, then together.
+
+    Each layer of the encoder starts as an autoencoder of its own, with one hidden
+    layer, that is trained on the codes of the layer below. The stack of them is then
+    trained as one network on the reconstruction loss.
+
+    Parameters
+    ----------
+    n_components : int, float or "auto", default="auto"
+        Width of the code. A float in (0, 1): as many principal components as keep that
+        share of the variance. "auto": half of the features, at most 32.
+    architecture : Architecture or None, default=None
+        A `Dense` network; its sizes are those of the layers. None is ``Dense()``. Its
+        linear path, where it has one, starts at zero. It is cloned, never changed.
+    corruption : Corruption or None, default=None
+        What training does to each row before it is encoded, the target being the clean
+        row; None leaves it as it is. Cloned, never changed.
+    loss : Loss, str or None, default=None
+        What a reconstruction costs; None is ``SquaredError()``. By name:
+        "squared_error", "absolute_error", "huber", "binary_cross_entropy" (X in
+        [0, 1]) or "poisson" (X >= 0).
+    code_activation : str, torch.nn.Module class or None, default=None
+        Applied to the code; None is the identity.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training rows. "auto": about 3,000 steps' worth, within 5 and
+        200; 50 steps' worth where no rows can be spared for validation.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto": 32 for up to 2,000 rows, then about a 64th of them, at
+        most 256. Never more than there are rows; a tail of one row joins the batch
+        before it.
+    optimizer : str or torch.optim.Optimizer class, default="adam"
+        "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd", "lbfgs" or a
+        class. Further arguments by ``net_params={"optimizer__betas": (0.9, 0.99)}``.
+    learning_rate : float, default=1e-3
+        Where a schedule over the whole budget starts, half a cosine down to zero,
+        unless one of the `callbacks` is a skorch ``LRScheduler``.
+    weight_decay : float, default=0.0
+        Decay of weights, not of biases, as the optimizer defines it.
+    l1_penalty : float, default=0.0
+        Weight of the sum of the absolute weights in what training minimises.
+    early_stopping : bool or "auto", default="auto"
+        Whether to validate after each epoch, stop after `patience` epochs without a
+        better one, and restore the best weights; those of the start are replaced only
+        by an improvement of more than one standard error. "auto": from 40 rows on.
+    validation_fraction : float, default=0.1
+        Share of the rows to validate on, if `fit` is given no `X_val`; at least 10
+        rows, or half of them if they are fewer than 20.
+    patience : int, default=20
+        Epochs without improvement before training stops.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" is CUDA if present, else MPS, else the
+        CPU.
+    callbacks : list of skorch callbacks or None, default=None
+        Copied by `fit`; the copies are in ``net_.callbacks_``.
+    random_state : int, RandomState instance or None, default=None
+        Start, validation rows, order of the rows and noise. An int repeats bit for bit
+        on the same machine with the same number of threads; None is fresh entropy.
+    verbose : int, default=0
+        1 shows a progress bar.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights, centre and scale of the fit before.
+    net_params : dict or None, default=None
+        Anything else that skorch's ``NeuralNet`` takes, such as
+        ``{"optimizer__betas": (0.9, 0.99)}`` or ``{"iterator_train": DataLoader}``.
+    contamination : float, "auto" or None, default="auto"
+        Where the threshold of outliers is. A float in (0, 0.5]: that share of the
+        training rows is outside. None: none of them is. "auto": three robust standard
+        deviations above the median of the logarithm of their loss; after `fit`, at
+        least one is outside.
+    layer : estimator or None, default=None
+        What each layer is trained as: a clone of an :class:`Autoencoder`,
+        :class:`DenoisingAutoencoder`, :class:`SparseAutoencoder` (without `TopK`) or
+        :class:`ContractiveAutoencoder`. The stack sets its `n_components`,
+        `architecture`, `code_activation`, `device` and `loss`: its own for the first,
+        squared error for the others. None is an `Autoencoder` with the training
+        parameters of the stack.
+    fine_tune : bool, default=True
+        Whether `fit` trains the stack as one network.
+
+    Attributes
+    ----------
+    net_ : Net
+        The trained skorch net; ``net_.module_`` is the torch module.
+    history_ : list of dict
+        A dict per epoch: "epoch", "train_loss", "valid_loss" where validated (both what
+        is minimised, penalties included, in units of X), "lr", "dur" in seconds, and
+        what callbacks record.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        The epoch whose weights are kept; 0 is the start, so that with a PCA start the
+        estimator then is PCA. Without early stopping the last one.
+    n_components_ : int
+        Width of the code.
+    architecture_, corruption_, loss_ : Architecture, Corruption or None, Loss
+        The ones used.
+    max_epochs_, batch_size_ : int
+        The ones used.
+    mean_ : ndarray of shape (n_features,) or None
+        What is subtracted from each column; None for a loss with a range.
+    scale_ : float
+        What every centred value is divided by: the root of the mean variance.
+    offset_ : float
+        Threshold of `score_samples`: ``decision_function = score_samples - offset_``.
+    device_ : str
+        The device used.
+    n_samples_seen_ : int
+        Rows of the last `fit` and of all `partial_fit` since.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if X had string names.
+    layers_ : list of estimators
+        The layers, each fitted to the codes of the one below.
+
+    See Also
+    --------
+    Autoencoder.hidden_representation : The output of any layer.
+
+    References
+    ----------
+    Bengio, Y., Lamblin, P., Popovici, D. and Larochelle, H. (2007). Greedy layer-wise
+    training of deep networks. Neural Information Processing Systems.
+
+    Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A. (2010).
+    Stacked denoising autoencoders: learning useful representations in a deep network
+    with a local denoising criterion. Journal of Machine Learning Research 11.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import DenoisingAutoencoder, Dense, StackedAutoencoder
+    >>> X = load_digits().data[:200]
+    >>> ae = StackedAutoencoder(
+    ...     8,
+    ...     architecture=Dense((64, 32)),
+    ...     layer=DenoisingAutoencoder(max_epochs=2),
+    ...     max_epochs=2,
+    ... ).fit(X)
+    >>> [layer.n_components_ for layer in ae.layers_]
+    [64, 32, 8]
+    >>> ae.hidden_representation(X, 0).shape
+    (200, 64)
+    """
+
+    layer: BaseAutoencoder | None = None
+    fine_tune: bool = True
+
+    _module_class = AutoencoderModule
+
+    _parameter_constraints = {
+        **BaseAutoencoder._parameter_constraints,
+        "layer": [BaseAutoencoder, None],
+        "fine_tune": ["boolean"],
+        **ThresholdMixin._parameter_constraints,
+    }
+
+    def _resolve(self):
+        super()._resolve()
+        if not isinstance(self.architecture_, Dense):
+            raise ValueError(
+                "StackedAutoencoder trains fully connected layers one by one: "
+                f"architecture must be Dense, not {self.architecture_!r}."
+            )
+        if self.architecture_.norm is not None:
+            raise ValueError(
+                f"norm={self.architecture_.norm!r} of architecture cannot be stacked: "
+                "layers are trained one by one without it. Set norm=None."
+            )
+        if self.layer is not None and type(self.layer) not in _LAYERS:
+            names = ", ".join(kind.__name__ for kind in _LAYERS)
+            raise ValueError(f"layer must be one of {names}. Got {self.layer!r}.")
+        if isinstance(getattr(self.layer, "sparsity", None), TopK):
+            raise ValueError(
+                "layer=SparseAutoencoder(sparsity=TopK(...)) cannot be stacked: hidden "
+                "layers keep all their units. Use L1 or KLSparsity."
+            )
+
+    @property
+    def _starts_linear(self):
+        return False
+
+    def _epochs_for(self, n_rows, validated):
+        return super()._epochs_for(n_rows, validated) if self.fine_tune else 0
+
+    def _start(self, X, X_val, columns, axes):
+        """Train the layers and put them into the network."""
+        sizes = [len(linear.weight) for linear in self.net_.module_.body.linears]
+        rng = np.random.default_rng(self.net_.seed)
+        self.layers_ = []
+        for n_units in (*sizes, self.n_components_):
+            if self.layers_:
+                X = self.layers_[-1].transform(X)
+                X_val = None if X_val is None else self.layers_[-1].transform(X_val)
+            layer = self._make_layer(
+                n_units,
+                loss=_CodeError(output_activation=self.architecture_.activation)
+                if self.layers_
+                else self.loss_,
+                is_last=len(self.layers_) == len(sizes),
+                seed=int(rng.integers(2**31)),
+            )
+            self.layers_.append(layer.fit(X, X_val=X_val))
+        self.architecture_.start_stacked(
+            self.net_.module_, [layer.net_.module_ for layer in self.layers_]
+        )
+
+    def _make_layer(self, n_units, *, loss, is_last, seed):
+        """Return the unfitted estimator of one layer."""
+        if self.layer is None:
+            layer = Autoencoder().set_params(
+                **{name: getattr(self, name) for name in _HANDED_DOWN}
+            )
+        else:
+            layer = clone(self.layer)
+        activation = self.architecture_.activation
+        if is_last:
+            activation = self.code_activation or "identity"
+        layer.set_params(
+            n_components=n_units,
+            architecture=Dense((), tied=self.architecture_.tied, shortcut=None),
+            loss=loss,
+            code_activation=activation,
+            device=self.device,
+        )
+        if layer.random_state is None:
+            layer.set_params(random_state=seed)
+        return layer
+
+
+class _CodeError(SquaredError):
+    """Squared error of codes, which are neither centred nor scaled on the way up."""
+
+    is_bounded = True

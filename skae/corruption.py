@@ -1,0 +1,241 @@
+"""Corruptions: what training does to rows before they are encoded."""
+
+from dataclasses import KW_ONLY, dataclass
+from numbers import Real
+from typing import NamedTuple
+
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
+
+_SHARE = Interval(Real, 0, 1, closed="both")
+
+
+class ColumnStatistics(NamedTuple):
+    """What corruptions know of the training rows; each of shape (n_features,).
+
+    In the units that the network sees, as everything that a corruption is handed.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+    minimum: torch.Tensor
+    maximum: torch.Tensor
+    zero: torch.Tensor  # where a value of 0 of X is
+
+
+class Corruption(BaseEstimator):
+    """Base of the corruptions: a subclass defines :meth:`corrupt`.
+
+    Training corrupts each batch afresh, from the estimator's seed; validation rows are
+    corrupted the same way in every epoch. Fitted estimators never corrupt.
+    """
+
+    _parameter_constraints = {}
+
+    def corrupt(self, x, columns, generator):
+        """Return a corrupted copy of a batch.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, n_features)
+            As the network sees it: centred and scaled. Not to be changed.
+        columns : ColumnStatistics
+            Mean, standard deviation, minimum and maximum of the training rows, and
+            where zero is, in the same units.
+        generator : torch.Generator
+            On the device of x; what everything random is to be drawn from.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_features)
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define corrupt.")
+
+
+@dataclass(eq=False, repr=False)
+class GaussianNoise(Corruption):
+    """Adds normal noise to every value.
+
+    Parameters
+    ----------
+    scale : float, default=0.3
+        Standard deviation of the noise, in standard deviations of the column.
+
+    References
+    ----------
+    Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A. (2010).
+    Stacked denoising autoencoders: learning useful representations in a deep network
+    with a local denoising criterion. Journal of Machine Learning Research 11.
+
+    Examples
+    --------
+    >>> from skae import GaussianNoise
+    >>> GaussianNoise(0.5)
+    GaussianNoise(scale=0.5)
+    """
+
+    scale: float = 0.3
+
+    _parameter_constraints = {"scale": [Interval(Real, 0, None, closed="left")]}
+
+    def corrupt(self, x, columns, generator):
+        """Return x with noise added; see :class:`Corruption`."""
+        noise = torch.empty_like(x).normal_(generator=generator)
+        return torch.addcmul(x, noise, self.scale * columns.std)
+
+
+@dataclass(eq=False, repr=False)
+class MaskingNoise(Corruption):
+    """Replaces a share of the values by one that says nothing.
+
+    Parameters
+    ----------
+    rate : float, default=0.3
+        Probability of each value to be replaced, in [0, 1].
+    fill : {"zero", "mean"}, default="zero"
+        What replaces it: 0, or the mean of the column. On centred columns that is the
+        same.
+
+    References
+    ----------
+    Vincent, P., Larochelle, H., Bengio, Y. and Manzagol, P.-A. (2008). Extracting and
+    composing robust features with denoising autoencoders. International Conference on
+    Machine Learning.
+
+    Examples
+    --------
+    >>> from skae import MaskingNoise
+    >>> MaskingNoise(0.5, fill="mean")
+    MaskingNoise(fill='mean', rate=0.5)
+    """
+
+    rate: float = 0.3
+    _: KW_ONLY
+    fill: str = "zero"
+
+    _parameter_constraints = {
+        "rate": [_SHARE],
+        "fill": [StrOptions({"zero", "mean"})],
+    }
+
+    def corrupt(self, x, columns, generator):
+        """Return x with values replaced; see :class:`Corruption`."""
+        fill = columns.zero if self.fill == "zero" else columns.mean
+        return torch.where(_chosen(x, self.rate, generator), fill, x)
+
+
+@dataclass(eq=False, repr=False)
+class SaltAndPepperNoise(Corruption):
+    """Replaces a share of the values by the column's minimum or maximum.
+
+    Either is as likely.
+
+    Parameters
+    ----------
+    rate : float, default=0.3
+        Probability of each value to be replaced, in [0, 1]. The extremes are those of
+        the training rows.
+
+    References
+    ----------
+    Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A. (2010).
+    Stacked denoising autoencoders: learning useful representations in a deep network
+    with a local denoising criterion. Journal of Machine Learning Research 11.
+
+    Examples
+    --------
+    >>> from skae import SaltAndPepperNoise
+    >>> SaltAndPepperNoise(0.1)
+    SaltAndPepperNoise(rate=0.1)
+    """
+
+    rate: float = 0.3
+
+    _parameter_constraints = {"rate": [_SHARE]}
+
+    def corrupt(self, x, columns, generator):
+        """Return x with values replaced; see :class:`Corruption`."""
+        draws = _uniform(x, generator)
+        extreme = torch.where(draws < self.rate / 2, columns.minimum, columns.maximum)
+        return torch.where(draws < self.rate, extreme, x)
+
+
+@dataclass(eq=False, repr=False)
+class SwapNoise(Corruption):
+    """Replaces a share of the values by that of another row in the same column.
+
+    The other row is drawn from the batch, for each value anew, so that every column
+    keeps its distribution. A batch of one row stays as it is.
+
+    Parameters
+    ----------
+    rate : float, default=0.15
+        Probability of each value to be replaced, in [0, 1].
+
+    References
+    ----------
+    Jahrer, M. (2017). First place solution of Porto Seguro's safe driver prediction.
+    Kaggle.
+
+    Examples
+    --------
+    >>> from skae import SwapNoise
+    >>> SwapNoise(0.2)
+    SwapNoise(rate=0.2)
+    """
+
+    rate: float = 0.15
+
+    _parameter_constraints = {"rate": [_SHARE]}
+
+    def corrupt(self, x, columns, generator):
+        """Return x with values swapped in; see :class:`Corruption`."""
+        n_rows = len(x)
+        if n_rows == 1:
+            return x
+        away = torch.randint(
+            1, n_rows, x.shape, generator=generator, device=x.device
+        )  # never 0: another row
+        rows = torch.arange(n_rows, device=x.device).unsqueeze(1)
+        others = x.gather(0, (rows + away) % n_rows)
+        return torch.where(_chosen(x, self.rate, generator), others, x)
+
+
+def _uniform(x, generator):
+    return torch.empty_like(x).uniform_(generator=generator)
+
+
+def _chosen(x, rate, generator):
+    """Draw which values of x are replaced, a boolean tensor of its shape."""
+    return _uniform(x, generator) < rate
+
+
+class Corrupt(nn.Module):
+    """(n, n_features) to the same: corrupts in training mode, passes on otherwise.
+
+    Parameters
+    ----------
+    corruption : Corruption
+    columns : ColumnStatistics of ndarray
+    """
+
+    def __init__(self, corruption, columns):
+        super().__init__()
+        self.corruption = corruption
+        self.generator = None
+        # The recipe of the net holds them: they are no weights.
+        for name, values in columns._asdict().items():
+            self.register_buffer(
+                name, torch.tensor(values, dtype=torch.float32), persistent=False
+            )
+
+    def forward(self, x):
+        """Return x, corrupted in training mode."""
+        if not self.training:
+            return x
+        columns = ColumnStatistics(
+            *(getattr(self, name) for name in ColumnStatistics._fields)
+        )
+        return self.corruption.corrupt(x, columns, self.generator)

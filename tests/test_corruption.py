@@ -1,0 +1,308 @@
+"""Corruptions: what each does, whence it draws, and that only training sees it."""
+
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+from skae import (
+    Autoencoder,
+    BinaryCrossEntropy,
+    Corruption,
+    DenoisingAutoencoder,
+    Dense,
+    GaussianNoise,
+    MaskingNoise,
+    SaltAndPepperNoise,
+    SwapNoise,
+)
+from skae.corruption import ColumnStatistics, Corrupt
+from skae.engine.columns import describe_columns
+from skae.engine.seeds import make_generator
+from tests.discovery import CORRUPTIONS, ESTIMATORS, name_of
+
+SHARED = dict(max_epochs=4, batch_size=16, random_state=0)
+every_corruption = pytest.mark.parametrize("corruption", CORRUPTIONS, ids=name_of)
+
+
+class Shift(Corruption):
+    """A user's own."""
+
+    def corrupt(self, x, columns, generator):
+        return x + columns.std
+
+
+def _statistics(X, mean=None, scale=1.0):
+    columns = describe_columns(X, with_covariance=False, check=lambda *_: None)
+    return columns.statistics(mean, scale)
+
+
+@pytest.fixture
+def X(rng):
+    return rng.normal(size=(2000, 3)) * [1.0, 10.0, 0.0] + [5.0, -20.0, 7.0]
+
+
+def _corrupted(corruption, X, seed=0, **scaling):
+    corrupt = Corrupt(corruption, _statistics(X, **scaling))
+    corrupt.generator = make_generator(seed)
+    return corrupt(torch.tensor(X, dtype=torch.float32)).numpy()
+
+
+def test_statistics_are_in_units_of_the_network(X):
+    found = _statistics(X, X.mean(axis=0), 4.0)
+    centred = (X - X.mean(axis=0)) / 4
+    expected = ColumnStatistics(
+        centred.mean(0), centred.std(0), centred.min(0), centred.max(0),
+        -X.mean(axis=0) / 4,
+    )  # fmt: skip
+    for name in ColumnStatistics._fields:
+        np.testing.assert_allclose(
+            getattr(found, name), getattr(expected, name), atol=1e-8, err_msg=name
+        )
+
+
+def test_gaussian_noise_is_in_standard_deviations_of_the_column(X):
+    noise = _corrupted(GaussianNoise(0.3), X) - X
+    np.testing.assert_allclose(noise.std(axis=0), 0.3 * X.std(axis=0), rtol=0.05)
+    np.testing.assert_allclose(noise.mean(axis=0), 0, atol=0.2)
+    assert (noise[:, 2] == 0).all()
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.2, 1.0])
+def test_masking_noise(rate, X):
+    rows = X.astype(np.float32)
+    zeroed = _corrupted(MaskingNoise(rate), X)
+    assert set(np.unique(zeroed[zeroed != rows])) <= {0.0}
+    assert (zeroed != rows).mean() == pytest.approx(rate, abs=0.02)
+    filled = _corrupted(MaskingNoise(rate, fill="mean"), X)
+    changed = filled != rows
+    assert changed[:, :2].mean() == pytest.approx(rate, abs=0.02)
+    np.testing.assert_allclose(
+        filled[changed],
+        np.broadcast_to(X.mean(0), X.shape)[changed],
+        rtol=1e-5,
+    )
+
+
+def test_zero_is_that_of_the_users_units(X):
+    mean, scale = X.mean(axis=0), 4.0
+    columns = _statistics(X, mean, scale)
+    corrupt = Corrupt(MaskingNoise(1.0), columns)
+    corrupt.generator = make_generator(0)
+    scaled = torch.tensor((X - mean) / scale, dtype=torch.float32)
+    zeros = corrupt(scaled).numpy() * scale + mean
+    np.testing.assert_allclose(zeros, 0, atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_salt_and_pepper_noise(rate, X):
+    X = X[:, :2]
+    noisy = _corrupted(SaltAndPepperNoise(rate), X)
+    rows = X.astype(np.float32)
+    lows, highs = rows.min(axis=0), rows.max(axis=0)
+    changed = noisy != rows
+    assert changed.mean() == pytest.approx(rate, abs=0.02)
+    assert ((noisy == lows) | (noisy == highs))[changed].all()
+    assert (noisy == lows).mean() == pytest.approx(rate / 2, abs=0.02)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_swap_noise_takes_another_row_of_the_same_column(rate, rng):
+    X = np.arange(600.0).reshape(200, 3)
+    noisy = _corrupted(SwapNoise(rate), X)
+    changed = noisy != X
+    assert changed.mean() == pytest.approx(rate, abs=0.06)
+    for column in range(3):
+        assert np.isin(noisy[:, column], X[:, column]).all()
+    one_row = _corrupted(SwapNoise(1.0), X[:1])
+    np.testing.assert_array_equal(one_row, X[:1])
+
+
+@every_corruption
+def test_draws_come_from_the_generator_and_are_fresh(corruption, X):
+    state = torch.get_rng_state()
+    first, again, other = (_corrupted(corruption(), X, seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    corrupt = Corrupt(corruption(), _statistics(X))
+    corrupt.generator = make_generator(0)
+    x = torch.tensor(X, dtype=torch.float32)
+    assert not torch.equal(corrupt(x), corrupt(x))
+    assert torch.equal(state, torch.get_rng_state())
+    assert corrupt.eval()(x) is x
+
+
+@every_corruption
+@pytest.mark.parametrize("loss", ["squared_error", "binary_cross_entropy"])
+def test_every_corruption_trains_and_repeats(corruption, loss, rng):
+    X = rng.uniform(size=(80, 6))
+    models = [
+        Autoencoder(2, corruption=value, loss=loss, **SHARED).fit(X)
+        for value in (None, corruption(), corruption())
+    ]
+    plain, noisy, again = (model.history_[0]["train_loss"] for model in models)
+    assert plain != noisy == again
+    codes = [model.transform(X) for model in models]
+    np.testing.assert_array_equal(codes[1], codes[2])
+    assert np.isfinite(codes[1]).all()
+
+
+@every_corruption
+def test_every_parameter_of_a_corruption_matters(corruption, X):
+    others = {"rate": 0.6, "scale": 0.9, "fill": "mean"}
+    default = _corrupted(corruption(), X)
+    for name in inspect.signature(corruption).parameters:
+        changed = corruption(**{name: others[name]})
+        assert (_corrupted(changed, X) != default).any(), name
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
+@every_corruption
+@pytest.mark.parametrize("tied", [False, True])
+def test_every_objective_takes_every_corruption(estimator, corruption, tied, small):
+    model = estimator(
+        2,
+        corruption=corruption(),
+        architecture=Dense((8,), tied=tied),
+        **SHARED,
+    ).fit(small)
+    assert repr(model.corruption_) == repr(corruption())
+    assert model.corruption_ is not model.corruption
+    assert model.inverse_transform(model.transform(small)).shape == small.shape
+    again = clone(model).fit(small)
+    loaded = pickle.loads(pickle.dumps(model))
+    for other in (again, loaded):
+        np.testing.assert_array_equal(model.transform(small), other.transform(small))
+
+
+def test_a_corruption_of_ones_own(small):
+    model = Autoencoder(2, corruption=Shift(), **SHARED).fit(small)
+    plain = Autoencoder(2, **SHARED).fit(small)
+    assert model.history_ != plain.history_
+    assert isinstance(model.corruption_, Shift)
+
+
+def test_a_corruption_without_corrupt_says_so(small):
+    with pytest.raises(NotImplementedError, match="Corruption must define corrupt"):
+        Autoencoder(2, corruption=Corruption()).fit(small)
+
+
+def test_inference_corrupts_nothing(small):
+    model = Autoencoder(2, corruption=GaussianNoise(5.0), **SHARED).fit(small)
+    np.testing.assert_array_equal(model.transform(small), model.transform(small))
+    module = model.net_.module_
+    x = (small - model.mean_) / model.scale_
+    expected = module.encode(torch.tensor(x, dtype=torch.float32)).detach()
+    np.testing.assert_allclose(model.transform(small), expected, atol=1e-5)
+
+
+def test_the_target_is_the_clean_row(small):
+    """With every value masked the best output is the mean of each column."""
+    model = Autoencoder(
+        2,
+        corruption=MaskingNoise(1.0, fill="mean"),
+        architecture=Dense((), shortcut=None),
+        max_epochs=150,
+        learning_rate=0.02,
+        early_stopping=False,
+        random_state=0,
+    ).fit(small)
+    mean = small.mean(axis=0)
+    np.testing.assert_allclose(model.reconstruct(mean[None])[0], mean, atol=0.1)
+    unexplained = small.var(axis=0).mean()
+    assert model.history_[-1]["train_loss"] == pytest.approx(unexplained, rel=0.05)
+
+
+def test_validation_rows_are_corrupted_alike_in_every_epoch(small):
+    """Clean, a network that copies would be the best: wide codes start as copies."""
+    model = Autoencoder(5, corruption=GaussianNoise(1.0), random_state=0).fit(small)
+    assert model.best_epoch_ > 0
+    frozen = Autoencoder(
+        2,
+        corruption=GaussianNoise(1.0),
+        learning_rate=1e-12,
+        max_epochs=3,
+        random_state=0,
+    ).fit(small)
+    losses = [row["valid_loss"] for row in frozen.history_]
+    assert losses == pytest.approx([losses[0]] * 3, rel=1e-6)
+    assert losses[0] > -1.5 * frozen.score(small)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_denoising_starts_at_the_pca_of_clean_rows(method, small):
+    shared = dict(random_state=0, learning_rate=1e-12)
+    models = [Autoencoder(2, **shared), DenoisingAutoencoder(2, **shared)]
+    plain, denoising = (getattr(m, method)(small).reconstruct(small) for m in models)
+    np.testing.assert_allclose(plain, denoising, atol=1e-5)
+
+
+def test_sparse_rows_are_corrupted_too(small):
+    import scipy.sparse
+
+    model = DenoisingAutoencoder(2, **SHARED)
+    dense = model.fit(small).transform(small)
+    sparse = model.fit(scipy.sparse.csr_matrix(small)).transform(small)
+    np.testing.assert_allclose(sparse, dense, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("corruption", "message"),
+    [
+        (MaskingNoise(1.5), "The 'rate' parameter of MaskingNoise"),
+        (SwapNoise(-0.1), "The 'rate' parameter of SwapNoise"),
+        (SaltAndPepperNoise(2), "The 'rate' parameter of SaltAndPepperNoise"),
+        (GaussianNoise(-1.0), "The 'scale' parameter of GaussianNoise"),
+        (MaskingNoise(0.1, fill="median"), "The 'fill' parameter of MaskingNoise"),
+        ("gaussian", "The 'corruption' parameter of Autoencoder"),
+    ],
+)
+def test_bad_corruptions(corruption, message, small):
+    with pytest.raises(ValueError, match=message):
+        Autoencoder(2, corruption=corruption).fit(small)
+
+
+def test_denoising_defaults_to_gaussian_noise(small):
+    model = DenoisingAutoencoder(2, **SHARED).fit(small)
+    given = DenoisingAutoencoder(2, corruption=GaussianNoise(0.3), **SHARED).fit(small)
+    assert model.corruption is None
+    assert repr(model.corruption_) == "GaussianNoise()"
+    np.testing.assert_array_equal(model.transform(small), given.transform(small))
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "masking"])
+def test_denoising_denoises(noise, digits, rng):
+    train, test = digits[:1400], digits[1400:]
+    if noise == "gaussian":
+        corruption = GaussianNoise(0.5)
+        noisy = test + 0.5 * train.std(axis=0) * rng.normal(size=test.shape)
+    else:
+        corruption = MaskingNoise(0.3)
+        noisy = test * (rng.uniform(size=test.shape) > 0.3)
+    shared = dict(max_epochs=40, random_state=0)
+    models = [
+        Autoencoder(16, **shared),
+        DenoisingAutoencoder(16, corruption=corruption, **shared),
+    ]
+    plain, denoising = (
+        np.mean((model.fit(train).reconstruct(noisy) - test) ** 2) for model in models
+    )
+    assert denoising < 0.9 * plain
+
+
+def test_cross_entropy_takes_noise_beyond_its_range(rng):
+    X = rng.uniform(size=(60, 5))
+    model = DenoisingAutoencoder(2, loss=BinaryCrossEntropy(), **SHARED).fit(X)
+    assert np.isfinite(model.score(X))
+
+
+@pytest.mark.cuda
+@every_corruption
+def test_on_cuda(corruption, small):
+    model = Autoencoder(2, corruption=corruption(), device="cuda", **SHARED)
+    np.testing.assert_array_equal(
+        model.fit(small).transform(small), model.fit(small).transform(small)
+    )
