@@ -327,8 +327,8 @@ def draw_dictionary(model, codes, n=100):
 # -- epochs
 
 
-def loop(module, X, epochs, batch_size, parts):
-    """Train as an expert would by hand; `parts(x)` is (output, penalty or None)."""
+def loop(module, X, epochs, batch_size):
+    """Train as an expert would by hand."""
     rows = torch.from_numpy(X)
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
     module.train()
@@ -336,76 +336,89 @@ def loop(module, X, epochs, batch_size, parts):
         order = torch.randperm(len(rows))
         for start in range(0, len(rows), batch_size):
             x = rows[order[start : start + batch_size]]
-            output, penalty = parts(module, x)
-            loss = (output - x).square().mean()
-            if penalty is not None:
-                loss = loss + penalty
+            result = module(x)
+            loss = (result.output - x).square().mean()
+            if result.penalty is not None:
+                loss = loss + result.penalty
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
 
 
-def own_parts(module, x):
-    """Return what the module's own pass gives."""
-    result = module(x)
-    return result.output, result.penalty
+def speed(repeats=5, batch_size=256):
+    """Return epochs of fits, in units of a loop's and of `Autoencoder`'s.
 
-
-def plain_parts(module, x):
-    """Return the output of encoder and decoder alone."""
-    return module.decode(module.code_activation(module.head(module.body(x)))), None
-
-
-def speed(rows=8000, repeats=5, batch_size=256):
-    """Return epochs of fits and loops, in units of the same network's plain loop."""
-    X = images()[0][:rows]
+    The loop trains the same module, penalty included; `Autoencoder` the same network
+    without one.
+    """
+    X = images()[0][:12_800]
     X = X - X.mean(axis=0)
-    shared = dict(
-        batch_size=batch_size, early_stopping=False, contamination=None, random_state=0
-    )
     deep = Dense((256, 64), shortcut=None)
-    overcomplete = dict(architecture=ONE_LAYER, sparsity=TopK(32))
-    revived = dict(architecture=ONE_LAYER, sparsity=TopK(32, dead_after=1))
+    relu = dict(architecture=ONE_LAYER, code_activation="relu")
+    sigmoid = dict(architecture=ONE_LAYER, code_activation="sigmoid")
     models = {
-        "denoising, 784-64": DenoisingAutoencoder(64, architecture=ONE_LAYER),
-        "L1, 784-64": SparseAutoencoder(64, architecture=ONE_LAYER),
-        "KL, 784-64": SparseAutoencoder(
-            64, architecture=ONE_LAYER, sparsity=KLSparsity()
+        "denoising, 784-64": DenoisingAutoencoder(64, **relu),
+        "L1, 784-64": SparseAutoencoder(64, **relu),
+        "KL, 784-64": SparseAutoencoder(64, sparsity=KLSparsity(), **sigmoid),
+        "TopK, 784-8192": SparseAutoencoder(8192, sparsity=TopK(32), **relu),
+        "TopK, 784-8192, reviving": SparseAutoencoder(
+            8192, sparsity=TopK(32, dead_after=1), **relu
         ),
-        "TopK, 784-8192": SparseAutoencoder(8192, **overcomplete),
-        "TopK, 784-8192, reviving": SparseAutoencoder(8192, **revived),
-        "contractive, 784-64": ContractiveAutoencoder(64, architecture=ONE_LAYER),
-        "contractive, 784-256-64-16": ContractiveAutoencoder(16, architecture=deep),
+        "contractive, 784-64": ContractiveAutoencoder(64, **sigmoid),
+        "contractive, 784-256-64-16": ContractiveAutoencoder(
+            16, architecture=deep, code_activation="sigmoid"
+        ),
+        "stacked, fine-tuning, 784-256-64-16": StackedAutoencoder(
+            16, architecture=deep, warm_start=True
+        ),
     }
     lines = []
     for name, model in models.items():
-        model.set_params(**shared)
-        wide = "8192" in name
-        n, times_n = (2048, 3) if wide else (rows, repeats)
-        module = copy.deepcopy(model.set_params(max_epochs=1).fit(X[:n]).net_.module_)
-        runs = {}
-        for factor in (1, 2):
-            runs["skae", factor] = lambda f=factor, m=model, n=n: m.set_params(
-                max_epochs=f
-            ).fit(X[:n])
-            for kind, parts in {"same": own_parts, "plain": plain_parts}.items():
-                runs[kind, factor] = lambda f=factor, m=module, n=n, p=parts: loop(
-                    copy.deepcopy(m), X[:n], f, batch_size, p
-                )
-        times = interleave(runs, times_n)
+        rows = X[:2560] if "8192" in name else X
+        epochs = 1 if "8192" in name else 2
+        model.set_params(
+            batch_size=batch_size,
+            early_stopping=False,
+            contamination=None,
+            max_epochs=1,
+            random_state=0,
+        )
+        module = copy.deepcopy(model.fit(rows).net_.module_)
+        plain = Autoencoder(
+            **{
+                key: value
+                for key, value in model.get_params(deep=False).items()
+                if key in Autoencoder().get_params() and key != "corruption"
+            }
+        )
+        makers = {
+            "skae": lambda n, m=model, x=rows: m.set_params(max_epochs=n).fit(x),
+            "loop": lambda n, m=module, x=rows: loop(
+                copy.deepcopy(m), x, n, batch_size
+            ),
+            "plain": lambda n, m=plain, x=rows: m.set_params(max_epochs=n).fit(x),
+        }
+        times = interleave(
+            {
+                (who, factor): lambda make=make, n=factor * epochs: make(n)
+                for who, make in makers.items()
+                for factor in (1, 2)
+            },
+            repeats,
+        )
         marginal = {
             who: median(
                 [b - a for a, b in zip(times[who, 1], times[who, 2], strict=True)]
             )
-            for who in ("skae", "same", "plain")
+            / epochs
+            for who in makers
         }
         lines.append(
             {
                 "case": name,
                 "seconds per epoch": marginal["skae"],
-                "over a loop of the same module": marginal["skae"] / marginal["same"],
-                "over a loop of the plain network": marginal["skae"]
-                / marginal["plain"],
+                "over a loop of the same module": marginal["skae"] / marginal["loop"],
+                "over Autoencoder": marginal["skae"] / marginal["plain"],
             }
         )
         print(lines[-1], flush=True)

@@ -284,12 +284,14 @@ class Revival(nn.Module):
         active = result.code.detach().abs().sum(0) > 0
         self.silent_rows += len(x)
         self.silent_rows.masked_fill_(active, 0.0)
-        dead = (self.silent_rows >= self.dead_after).nonzero().squeeze(1)
-        if not len(dead):
+        alive = self.silent_rows < self.dead_after
+        n_dead = len(alive) - int(alive.sum())
+        if not n_dead:
             return None
-        k = min(self.k, len(dead))
-        values, places = linear[:, dead].topk(k, dim=1, sorted=False)
-        code = torch.zeros_like(linear).scatter(1, dead[places], values)
+        # Chosen without gradients: they are needed at k units of each row only.
+        dead_only = linear.detach().masked_fill(alive, -torch.inf)
+        units = dead_only.topk(min(self.k, n_dead), dim=1, sorted=False).indices
+        code = torch.zeros_like(linear).scatter(1, units, linear.gather(1, units))
         added = decode(code) - decode(torch.zeros_like(code[:1]))
         output = result.output.detach() + added
         return self.weight * self.loss.per_element(output, x).mean()

@@ -176,7 +176,7 @@ class ContractiveAutoencoder(ThresholdMixin, BaseAutoencoder):
         training rows is outside. None: none of them is. "auto": three robust standard
         deviations above the median of the logarithm of their loss; after `fit`, at
         least one is outside.
-    contraction_weight : float, default=1e-3
+    contraction_weight : float, default=1e-2
         Of the squared norm of the Jacobian, w.
     jacobian : {"auto", "closed_form", "exact", "projection"}, default="auto"
         How training has that norm. "closed_form": for an encoder of one layer; "exact":
@@ -239,7 +239,7 @@ class ContractiveAutoencoder(ThresholdMixin, BaseAutoencoder):
     (150,)
     """
 
-    contraction_weight: float = 1e-3
+    contraction_weight: float = 1e-2
     jacobian: str = "auto"
     n_projections: int = 1
 

@@ -1,0 +1,33 @@
+"""Activity and held-out error over the parameter of each sparsity."""
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_digits
+
+from skae import L1, KLSparsity, SparseAutoencoder, TopK
+
+X = load_digits().data / 16
+train, test = X[:1200], X[1200:]
+panels = {
+    "L1(weight)": [L1(weight) for weight in (1e-5, 1e-4, 1e-3, 1e-2, 3e-2)],
+    "KLSparsity(target)": [KLSparsity(target) for target in (0.02, 0.05, 0.1, 0.2)],
+    "TopK(k)": [TopK(k) for k in (2, 5, 10, 20, 40)],
+}
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
+for ax, (title, sparsities) in zip(axes, panels.items(), strict=True):
+    values, active, errors = [], [], []
+    for sparsity in sparsities:
+        model = SparseAutoencoder(
+            128, sparsity=sparsity, max_epochs=25, random_state=0
+        ).fit(train)
+        values.append(next(iter(vars(sparsity).values())))
+        active.append(sparsity.is_active(model.transform(test)).mean())
+        errors.append(-model.score(test))
+    ax.semilogx(values, active, marker="o", color="C0")
+    ax.set(title=title, ylim=0, xticks=values, xticklabels=[f"{v:g}" for v in values])
+    ax.minorticks_off()
+    ax.set_ylabel("share of units active", color="C0")
+    twin = ax.twinx()
+    twin.semilogx(values, errors, marker="s", ls="--", color="C1")
+    twin.set_ylim(0)
+    twin.set_ylabel("squared error", color="C1")
+figure.suptitle("Unseen digits, 128 units")
