@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import torch
 from common import ROOT, data_folder, interleave, machine, median, save
+from joblib import Parallel, delayed
 from sklearn.datasets import load_sample_images
 from sklearn.decomposition import PCA, KernelPCA
 from sklearn.exceptions import ConvergenceWarning
@@ -98,15 +99,17 @@ def denoise():
     ]  # fmt: skip
     held_out = train[-1000:]
     lines, shown = [], {}
-    for (kind, level), (corruption, corrupt) in noises(train).items():
+    denoisers = Parallel(n_jobs=2)(
+        delayed(fitted_denoiser)(corruption) for corruption, _ in noises(train).values()
+    )
+    for denoising, ((kind, level), (_, corrupt)) in zip(
+        denoisers, noises(train).items(), strict=True
+    ):
         noisy = corrupt(test, np.random.default_rng(1)).astype(np.float32)
         trial = corrupt(held_out, np.random.default_rng(2)).astype(np.float32)
         kernel = min(
             kernels, key=lambda k, x=trial: np.mean((through(k, x) - held_out) ** 2)
         )
-        denoising = DenoisingAutoencoder(
-            N_COMPONENTS, corruption=corruption, random_state=0
-        ).fit(train)
         cleaned = {
             "noisy rows": noisy,
             "PCA": through(pca, noisy),
@@ -124,6 +127,13 @@ def denoise():
             f"{kind} noise {level:g}, unseen digits", rows, f"denoised_{kind.lower()}"
         )
     return pd.DataFrame(lines).set_index(["noise", "level"])
+
+
+def fitted_denoiser(corruption):
+    """Return an estimator fitted to all training images."""
+    return DenoisingAutoencoder(
+        N_COMPONENTS, corruption=corruption, random_state=0
+    ).fit(images()[0])
 
 
 def through(model, X):
@@ -150,13 +160,13 @@ def draw_rows(title, rows, name, n=10):
 
 def feature_models():
     """Return the models whose codes of 1,000 units are classified."""
-    shared = dict(random_state=0, max_epochs=30)
+    shared = dict(random_state=0, max_epochs=24)
     return {
         "plain": Autoencoder(
             1000, code_activation="relu", architecture=ONE_LAYER, **shared
         ),
         "L1": SparseAutoencoder(1000, sparsity=L1(3e-3), **shared),
-        "KL": SparseAutoencoder(1000, sparsity=KLSparsity(0.05), **shared),
+        "KL": SparseAutoencoder(1000, sparsity=KLSparsity(0.05, weight=0.01), **shared),
         "TopK": SparseAutoencoder(
             1000, sparsity=TopK(25, k_encoding=75), architecture=TIED, **shared
         ),
@@ -185,42 +195,43 @@ def classify(train, y_train, test, y_test, C=0.1):
 
 def features():
     """Return test errors of a linear classifier on pixels and codes."""
+    names = ["raw pixels", "PCA, 300", *feature_models()]
+    lines = Parallel(n_jobs=2)(delayed(feature_line)(name) for name in names)
+    return pd.DataFrame(lines).set_index("codes")
+
+
+def feature_line(name):
+    """Return the test error of a linear classifier on one kind of codes."""
     train, y_train = images()
     test, y_test = images("test")
-    pca = PCA(300, random_state=0).fit(train)  # of 784, the rest is noise
-    lines = [
-        {"codes": "raw pixels", "error": classify(train, y_train, test, y_test)},
-        {
-            "codes": "PCA, 300",
-            "error": classify(
-                pca.transform(train), y_train, pca.transform(test), y_test
-            ),
-        },
-    ]
-    for name, model in feature_models().items():
-        start = time.process_time()
-        codes = model.fit(train).transform(train)
-        lines.append(
-            {
-                "codes": name,
-                "error": classify(codes, y_train, model.transform(test), y_test),
-                "active": np.mean(codes > (0.5 if name in SIGMOID else 0)),
-                "held-out squared error": -model.score(test),
-                "epochs": model.n_iter_,
-                "CPU minutes": (time.process_time() - start) / 60,
-            }
-        )
-        print(lines[-1], flush=True)
-        draw_filters(model, name)
-    return pd.DataFrame(lines).set_index("codes")
+    if name == "raw pixels":
+        return {"codes": name, "error": classify(train, y_train, test, y_test)}
+    start = time.process_time()
+    models = {"PCA, 300": PCA(300, random_state=0), **feature_models()}
+    model = models[name].fit(train)
+    codes = model.transform(train)
+    line = {
+        "codes": name,
+        "error": classify(codes, y_train, model.transform(test), y_test),
+    }
+    if name in feature_models():
+        line |= {
+            "active": np.mean(codes > (0.5 if name in SIGMOID else 0)),
+            "held-out squared error": -model.score(test),
+            "epochs": model.n_iter_,
+            "CPU minutes": (time.process_time() - start) / 60,
+        }
+        draw_filters(model, name, train.std(axis=0))
+    print(line, flush=True)
+    return line
 
 
 SIGMOID = ("KL", "contractive")
 
 
-def draw_filters(model, name, n=100):
-    """Draw the encoder's weights of the first units as images."""
-    weights = model.net_.module_.head.weight.detach().numpy()[:n]
+def draw_filters(model, name, std, n=100):
+    """Draw the weights of the first units, times the pixels' standard deviations."""
+    weights = model.net_.module_.head.weight.detach().numpy()[:n] * std
     figure, axes = plt.subplots(10, n // 10, figsize=(6, 6), layout="constrained")
     for ax, weight in zip(axes.flat, weights, strict=True):
         size = np.abs(weight).max()
@@ -233,39 +244,43 @@ def draw_filters(model, name, n=100):
 # -- layer by layer
 
 
-def stacked(layer_epochs=8, fine_epochs=8, rows=20_000):
+def stacked():
     """Return test errors of 784-1000-500-250-30, pretrained or from a random start."""
+    cases = [
+        (activation, start)
+        for start in ("random start", "layer by layer")
+        for activation in ("sigmoid", "relu")
+    ]
+    lines = Parallel(n_jobs=2)(delayed(stacked_line)(*case) for case in cases)
+    return pd.DataFrame(lines).set_index(["activation", "start"]).sort_index()
+
+
+def stacked_line(activation, start, layer_epochs=8, fine_epochs=8, rows=20_000):
+    """Return the test error of one network after the same total of epochs."""
     train, test = images()[0][:rows], images("test")[0]
-    lines = []
-    for activation in ("sigmoid", "tanh", "relu"):
-        dense = Dense((1000, 500, 250), activation=activation, shortcut=None)
-        shared = dict(architecture=dense, loss=BinaryCrossEntropy(), random_state=0)
+    dense = Dense((1000, 500, 250), activation=activation, shortcut=None)
+    shared = dict(architecture=dense, loss=BinaryCrossEntropy(), random_state=0)
+    total = 4 * layer_epochs + fine_epochs
+    if start == "random start":
+        model = Autoencoder(30, max_epochs=total, **shared)
+    else:
         layer = DenoisingAutoencoder(
             corruption=MaskingNoise(0.2), max_epochs=layer_epochs
         )
-        total = 4 * layer_epochs + fine_epochs
-        models = {
-            "stacked": StackedAutoencoder(
-                30, layer=layer, max_epochs=fine_epochs, **shared
-            ),
-            "random start": Autoencoder(30, max_epochs=total, **shared),
-        }
-        for name, model in models.items():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                model.fit(train)
-            error = np.sum((model.reconstruct(test) - test) ** 2, axis=1).mean()
-            lines.append(
-                {
-                    "activation": activation,
-                    "start": name,
-                    "epochs in all": total,
-                    "squared error per image": error,
-                    "cross-entropy per pixel": -model.score(test),
-                }
-            )
-            print(lines[-1], flush=True)
-    return pd.DataFrame(lines).set_index(["activation", "start"])
+        model = StackedAutoencoder(30, layer=layer, max_epochs=fine_epochs, **shared)
+    begin = time.process_time()
+    model.fit(train)
+    error = np.sum((model.reconstruct(test) - test) ** 2, axis=1).mean()
+    line = {
+        "activation": activation,
+        "start": start,
+        "epochs in all": total,
+        "squared error per image": error,
+        "cross-entropy per pixel": -model.score(test),
+        "CPU minutes": (time.process_time() - begin) / 60,
+    }
+    print(line, flush=True)
+    return line
 
 
 # -- many units on photographs

@@ -312,8 +312,8 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
         except RuntimeError as error:
             raise ValueError(
                 "warm_start=True continues from the network of the last fit, which "
-                "architecture, n_components or code_activation no longer describe. "
-                "Set them back, or warm_start=False."
+                "architecture, n_components or another parameter no longer "
+                "describes. Set it back, or warm_start=False."
             ) from error
 
     def _start(self, X, X_val, columns, axes):

@@ -42,8 +42,8 @@ class Corruption(BaseEstimator):
         x : Tensor of shape (n_samples, n_features)
             As the network sees it: centred and scaled. Not to be changed.
         columns : ColumnStatistics
-            Mean, standard deviation, minimum and maximum of the training rows, and
-            where zero is, in the same units.
+            Its `mean`, `std`, `minimum` and `maximum` of each column of the training
+            rows, and `zero`, where 0 is, in the same units.
         generator : torch.Generator
             On the device of x; what everything random is to be drawn from.
 
@@ -238,4 +238,10 @@ class Corrupt(nn.Module):
         columns = ColumnStatistics(
             *(getattr(self, name) for name in ColumnStatistics._fields)
         )
-        return self.corruption.corrupt(x, columns, self.generator)
+        corrupted = self.corruption.corrupt(x, columns, self.generator)
+        if corrupted.shape != x.shape:
+            raise ValueError(
+                f"corruption={self.corruption!r} made {tuple(corrupted.shape)} of "
+                f"{tuple(x.shape)}: it must keep the shape."
+            )
+        return corrupted

@@ -1,5 +1,7 @@
 """What a fitted autoencoder says of rows: codes, reconstructions and errors."""
 
+from numbers import Integral
+
 import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -57,10 +59,11 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 "Dense has."
             )
         sizes = [linear.out_features for linear in body.linears]
-        if not -len(sizes) - 1 <= layer <= len(sizes):
+        is_number = isinstance(layer, Integral) and not isinstance(layer, bool)
+        if not is_number or not -len(sizes) - 1 <= layer <= len(sizes):
             raise ValueError(
-                f"layer={layer} does not exist: there are {len(sizes)} hidden layers, "
-                f"0 to {len(sizes) - 1}, and the code, {len(sizes)}."
+                f"layer={layer!r} does not exist: hidden layers are 0 to "
+                f"{len(sizes) - 1}, the code is {len(sizes)}."
             )
         if layer in (-1, len(sizes)):
             return self._map(X, lambda net, x: net.encode(x), self.n_components_)
@@ -181,7 +184,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         has_range = value_range != (-np.inf, np.inf)
         results = np.empty((X.shape[0], *width), dtype=dtype)
         with torch.inference_mode():
-            for start, stop in contiguous_blocks(X):
+            for start, stop in contiguous_blocks(X, self.n_components_):
                 rows = scaling.take(X, slice(start, stop), dtype)
                 # A sum that is finite clears the block at the price of one read.
                 if has_range or not torch.isfinite(rows.sum()):

@@ -55,7 +55,13 @@ class Sparsity(BaseEstimator):
         return activation(linear)
 
     def penalty(self, code):
-        """Return what is added to the loss, a scalar, or None."""
+        """Return what is added to the loss, a scalar, or None.
+
+        Parameters
+        ----------
+        code : Tensor of shape (n_samples, n_components)
+            Of a batch.
+        """
 
     def is_active(self, code):
         """Tell which units are active in which row, a boolean tensor like `code`."""
@@ -109,14 +115,14 @@ class KLSparsity(Sparsity):
         + (1 - \rho) \log\frac{1 - \rho}{1 - m_j}
 
     the divergence of a Bernoulli variable of mean :math:`m_j`, the mean activation of
-    unit j in the batch, from one of mean :math:`\rho`. The code is a sigmoid's, or
-    any other's in [0, 1].
+    unit j in the batch, from one of mean :math:`\rho`. Small batches make it larger.
+    The code is a sigmoid's, or any other's in [0, 1].
 
     Parameters
     ----------
     target : float, default=0.05
         Mean activation that each unit should have, rho, in (0, 1).
-    weight : float, default=0.1
+    weight : float, default=0.03
         Of the penalty, w.
 
     References
@@ -132,7 +138,7 @@ class KLSparsity(Sparsity):
 
     target: float = 0.05
     _: KW_ONLY
-    weight: float = 0.1
+    weight: float = 0.03
 
     code_activation = "sigmoid"
 
@@ -147,9 +153,10 @@ class KLSparsity(Sparsity):
             reached = activation(torch.linspace(-100.0, 100.0, 2001).unsqueeze(1))
         if reached.min() < 0 or reached.max() > 1:
             raise ValueError(
-                "sparsity=KLSparsity needs a code in [0, 1], but code_activation gives "
-                f"values from {reached.min():g} to {reached.max():g}. Use "
-                'code_activation="sigmoid", or sparsity=L1() or TopK().'
+                "sparsity=KLSparsity needs a code in [0, 1], which the activation "
+                f"{type(activation).__name__} leaves. Use "
+                'code_activation="sigmoid" (in a stack also activation="sigmoid" of '
+                "its Dense), or sparsity=L1() or TopK()."
             )
 
     def start(self, head, decoder):
@@ -185,8 +192,9 @@ class TopK(Sparsity):
     k : int, default=32
         Units kept in each row.
     k_encoding : int or None, default=None
-        Units kept after training, by `transform` and all that reconstructs; None is k.
-        Makhzani and Frey report better features with up to three times k.
+        Units kept after training, by `transform` and all that reconstructs or scores;
+        None is k. Makhzani and Frey report better features with up to three times k.
+        Like all parameters it takes effect in `fit`.
     auxiliary_weight : float, default=0.03125
         Of the loss that revives dead units; 0 leaves them dead.
     k_auxiliary : int or None, default=None
@@ -232,7 +240,7 @@ class TopK(Sparsity):
             if (getattr(self, name) or 0) > n_components:
                 raise ValueError(
                     f"{name}={getattr(self, name)} of TopK is more than "
-                    f"n_components={n_components}."
+                    f"n_components={n_components}. Lower it or raise n_components."
                 )
 
     def start(self, head, decoder):
@@ -246,7 +254,7 @@ class TopK(Sparsity):
 
     def select(self, linear, activation, *, encoding=False):
         """Return the code with its k largest units; see :class:`Sparsity`."""
-        k = (encoding and self.k_encoding) or self.k
+        k = int((encoding and self.k_encoding) or self.k)
         values, units = linear.topk(k, dim=1, sorted=False)
         return torch.zeros_like(linear).scatter(1, units, activation(values))
 

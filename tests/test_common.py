@@ -21,22 +21,26 @@ from tests.discovery import ESTIMATORS, LOSSES, NESTED, PUBLIC, name_of
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
 every_object = pytest.mark.parametrize("kind", ESTIMATORS + NESTED, ids=name_of)
 
-VARIANTS = {
-    "defaults": {},
-    "tied": {"architecture": Dense((8,), tied=True)},
-    "overcomplete": {"n_components": 50},
-    "absolute": {"loss": AbsoluteError()},
-    "huber": {"loss": Huber()},
-}
+# Beside the untouched defaults of each.
+VARIANTS = [
+    skae.Autoencoder(architecture=Dense((8,), tied=True)),
+    skae.Autoencoder(n_components=50),
+    skae.Autoencoder(loss=AbsoluteError()),
+    skae.Autoencoder(loss=Huber()),
+    skae.SparseAutoencoder(sparsity=skae.KLSparsity()),
+    skae.SparseAutoencoder(sparsity=skae.TopK(1)),
+    skae.ContractiveAutoencoder(architecture=Dense(())),
+]
 
 CHECKS = [
-    pytest.param(instance, check, id=f"{kind.__name__}-{variant}-{_name}-{number}")
-    for kind in ESTIMATORS
-    for variant, parameters in VARIANTS.items()
-    if kind is skae.Autoencoder or not parameters
-    for number, (instance, check) in enumerate(
-        estimator_checks_generator(kind(**parameters))
+    pytest.param(
+        instance,
+        check,
+        id=f"{_name}-{number}-{estimator!r}",
+        marks=[pytest.mark.slow] if estimator in VARIANTS else [],
     )
+    for estimator in [*(kind() for kind in ESTIMATORS), *VARIANTS]
+    for number, (instance, check) in enumerate(estimator_checks_generator(estimator))
     if (_name := getattr(check, "func", check).__name__)
 ]
 

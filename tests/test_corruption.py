@@ -22,7 +22,7 @@ from skae import (
 from skae.corruption import ColumnStatistics, Corrupt
 from skae.engine.columns import describe_columns
 from skae.engine.seeds import make_generator
-from tests.discovery import CORRUPTIONS, ESTIMATORS, name_of
+from tests.discovery import CORRUPTIONS, ESTIMATORS, LOSSES, name_of
 
 SHARED = dict(max_epochs=4, batch_size=16, random_state=0)
 every_corruption = pytest.mark.parametrize("corruption", CORRUPTIONS, ids=name_of)
@@ -161,21 +161,34 @@ def test_every_parameter_of_a_corruption_matters(corruption, X):
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
 @every_corruption
-@pytest.mark.parametrize("tied", [False, True])
-def test_every_objective_takes_every_corruption(estimator, corruption, tied, small):
-    model = estimator(
-        2,
-        corruption=corruption(),
-        architecture=Dense((8,), tied=tied),
-        **SHARED,
-    ).fit(small)
+@pytest.mark.parametrize("loss", LOSSES, ids=name_of)
+def test_the_grid(estimator, corruption, loss, rng):
+    """Objective, corruption, loss, tying and weight penalties go together."""
+    X = rng.uniform(size=(45, 5))
+    for tied in (False, True):
+        model = estimator(
+            2,
+            corruption=corruption(),
+            loss=loss(),
+            architecture=Dense((8,), tied=tied),
+            l1_penalty=1e-4,
+            weight_decay=1e-4,
+            max_epochs=1,
+            random_state=0,
+        ).fit(X)
+        assert np.isfinite(model.history_[0]["train_loss"])
+        assert model.inverse_transform(model.transform(X)).shape == X.shape
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
+@every_corruption
+def test_corrupted_fits_repeat(estimator, corruption, small):
+    model = estimator(2, corruption=corruption(), architecture=Dense((8,)), **SHARED)
+    codes = model.fit(small).transform(small)
     assert repr(model.corruption_) == repr(corruption())
     assert model.corruption_ is not model.corruption
-    assert model.inverse_transform(model.transform(small)).shape == small.shape
-    again = clone(model).fit(small)
-    loaded = pickle.loads(pickle.dumps(model))
-    for other in (again, loaded):
-        np.testing.assert_array_equal(model.transform(small), other.transform(small))
+    for other in (clone(model).fit(small), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(codes, other.transform(small))
 
 
 def test_a_corruption_of_ones_own(small):
@@ -183,6 +196,15 @@ def test_a_corruption_of_ones_own(small):
     plain = Autoencoder(2, **SHARED).fit(small)
     assert model.history_ != plain.history_
     assert isinstance(model.corruption_, Shift)
+
+
+def test_a_corruption_that_changes_the_shape_says_so(small):
+    class Halving(Corruption):
+        def corrupt(self, x, columns, generator):
+            return x[:, :2]
+
+    with pytest.raises(ValueError, match="must keep the shape"):
+        Autoencoder(2, corruption=Halving()).fit(small)
 
 
 def test_a_corruption_without_corrupt_says_so(small):

@@ -159,9 +159,13 @@ def test_one_layer(small):
     [
         ({"architecture": Architecture()}, "architecture must be Dense"),
         ({"architecture": Dense((4,), norm="batch")}, "norm='batch' of architecture"),
-        ({"layer": StackedAutoencoder()}, "layer must be one of Autoencoder"),
-        ({"layer": Dense()}, "The 'layer' parameter"),
-        ({"layer": Autoencoder}, "The 'layer' parameter"),
+        ({"layer": StackedAutoencoder()}, "layer must be None or an object of"),
+        ({"layer": Dense()}, "layer must be None or an object of Autoencoder"),
+        ({"layer": Autoencoder}, "layer must be None or an object of Autoencoder"),
+        ({"layer": Autoencoder(max_epochs=-1)}, "The 'max_epochs' parameter"),
+        ({"layer": ContractiveAutoencoder(jacobian="no")}, "The 'jacobian' parameter"),
+        ({"layer": Autoencoder(corruption=MaskingNoise(2))}, "The 'rate' parameter"),
+        ({"fine_tune": False, "warm_start": True}, "goes on with the training of"),
         ({"layer": SparseAutoencoder(sparsity=TopK(2))}, "cannot be stacked"),
         (
             {
@@ -204,8 +208,8 @@ def test_hidden_representations_are_the_layers_outputs(shortcut, norm, small):
 
 def test_layers_that_do_not_exist(small):
     model = Autoencoder(2, architecture=Dense((7,)), **SHARED).fit(small)
-    for layer in (2, -3):
-        with pytest.raises(ValueError, match=f"layer={layer} does not exist"):
+    for layer in (2, -3, 1.0, True, "code"):
+        with pytest.raises(ValueError, match=f"layer={layer!r} does not exist"):
             model.hidden_representation(small, layer)
 
 

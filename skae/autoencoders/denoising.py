@@ -52,7 +52,7 @@ class DenoisingAutoencoder(ThresholdMixin, BaseAutoencoder):
     early_stopping : bool or "auto", default="auto"
         Whether to validate after each epoch, stop after `patience` epochs without a
         better one, and restore the best weights; those of the start are replaced only
-        by an improvement of more than one standard error. "auto": from 40 rows on.
+        by clearly better ones, see "How it works". "auto": from 40 rows on.
     validation_fraction : float, default=0.1
         Share of the rows to validate on, if `fit` is given no `X_val`; at least 10
         rows, or half of them if they are fewer than 20.
@@ -91,7 +91,7 @@ class DenoisingAutoencoder(ThresholdMixin, BaseAutoencoder):
     n_iter_ : int
         Epochs trained.
     best_epoch_ : int
-        The epoch whose weights are kept; 0 is the start, so that with a PCA start the
+        The epoch whose weights are kept; 0 is the start: where that is PCA, the
         estimator then is PCA. Without early stopping the last one.
     n_components_ : int
         Width of the code.

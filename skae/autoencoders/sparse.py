@@ -96,7 +96,7 @@ class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
     early_stopping : bool or "auto", default="auto"
         Whether to validate after each epoch, stop after `patience` epochs without a
         better one, and restore the best weights; those of the start are replaced only
-        by an improvement of more than one standard error. "auto": from 40 rows on.
+        by clearly better ones, see "How it works". "auto": from 40 rows on.
     validation_fraction : float, default=0.1
         Share of the rows to validate on, if `fit` is given no `X_val`; at least 10
         rows, or half of them if they are fewer than 20.
@@ -136,7 +136,7 @@ class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
     n_iter_ : int
         Epochs trained.
     best_epoch_ : int
-        The epoch whose weights are kept; 0 is the start, so that with a PCA start the
+        The epoch whose weights are kept; 0 is the start: where that is PCA, the
         estimator then is PCA. Without early stopping the last one.
     n_components_ : int
         Width of the code.
@@ -161,8 +161,8 @@ class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
     sparsity_ : Sparsity
         The one used.
     activation_frequency_ : ndarray of shape (n_components_,)
-        Share of the rows of the last `fit` or `partial_fit` in which each unit is
-        active: not zero, or above one half with `KLSparsity`.
+        Share of the rows of the last `fit` and of all `partial_fit` since in which each
+        unit is active: not zero, or above one half with `KLSparsity`.
     dead_units_ : ndarray of int
         The units that are active in none of them.
 
@@ -235,5 +235,7 @@ class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
             return torch.empty(len(x), 0)
 
         self._map(X, count, 0)
-        self.activation_frequency_ = n_active.numpy() / X.shape[0]
+        known = self._n_active if n_seen else 0
+        self._n_active = known + n_active.numpy()
+        self.activation_frequency_ = self._n_active / self.n_samples_seen_
         self.dead_units_ = np.flatnonzero(self.activation_frequency_ == 0)

@@ -43,8 +43,9 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
         Width of the code. A float in (0, 1): as many principal components as keep that
         share of the variance. "auto": half of the features, at most 32.
     architecture : Architecture or None, default=None
-        A `Dense` network; its sizes are those of the layers. None is ``Dense()``. Its
-        linear path, where it has one, starts at zero. It is cloned, never changed.
+        A `Dense` network without `norm`; its sizes are those of the layers. None is
+        ``Dense()``. Its linear path, where it has one, starts at zero. It is cloned,
+        never changed.
     corruption : Corruption or None, default=None
         What training does to each row before it is encoded, the target being the clean
         row; None leaves it as it is. Cloned, never changed.
@@ -74,7 +75,7 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
     early_stopping : bool or "auto", default="auto"
         Whether to validate after each epoch, stop after `patience` epochs without a
         better one, and restore the best weights; those of the start are replaced only
-        by an improvement of more than one standard error. "auto": from 40 rows on.
+        by clearly better ones, see "How it works". "auto": from 40 rows on.
     validation_fraction : float, default=0.1
         Share of the rows to validate on, if `fit` is given no `X_val`; at least 10
         rows, or half of them if they are fewer than 20.
@@ -105,10 +106,12 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
         :class:`DenoisingAutoencoder`, :class:`SparseAutoencoder` (without `TopK`) or
         :class:`ContractiveAutoencoder`. The stack sets its `n_components`,
         `architecture`, `code_activation`, `device` and `loss`: its own for the first,
-        squared error for the others. None is an `Autoencoder` with the training
-        parameters of the stack.
+        squared error for the others; epochs, batches and learning rate stay the
+        layer's. None is an `Autoencoder` with the training parameters of the stack.
     fine_tune : bool, default=True
-        Whether `fit` trains the stack as one network.
+        Whether `fit` trains the stack as one network after its layers. `history_`,
+        `n_iter_` and `best_epoch_` are of that training. `partial_fit` trains the
+        layers in its first call, each for all its epochs, and the stack in each.
 
     Attributes
     ----------
@@ -121,7 +124,7 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
     n_iter_ : int
         Epochs trained.
     best_epoch_ : int
-        The epoch whose weights are kept; 0 is the start, so that with a PCA start the
+        The epoch whose weights are kept; 0 is the start: where that is PCA, the
         estimator then is PCA. Without early stopping the last one.
     n_components_ : int
         Width of the code.
@@ -144,7 +147,8 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X had string names.
     layers_ : list of estimators
-        The layers, each fitted to the codes of the one below.
+        The layers, each fitted to the codes of the one below, as they were before the
+        stack was trained as one.
 
     See Also
     --------
@@ -183,7 +187,7 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
 
     _parameter_constraints = {
         **BaseAutoencoder._parameter_constraints,
-        "layer": [BaseAutoencoder, None],
+        "layer": "no_validation",  # see _resolve
         "fine_tune": ["boolean"],
         **ThresholdMixin._parameter_constraints,
     }
@@ -200,9 +204,19 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
                 f"norm={self.architecture_.norm!r} of architecture cannot be stacked: "
                 "layers are trained one by one without it. Set norm=None."
             )
-        if self.layer is not None and type(self.layer) not in _LAYERS:
+        if self.warm_start and not self.fine_tune:
+            raise ValueError(
+                "warm_start=True goes on with the training of the whole, which "
+                "fine_tune=False leaves out. Set one of them to its default."
+            )
+        if self.layer is None:
+            return
+        if type(self.layer) not in _LAYERS:
             names = ", ".join(kind.__name__ for kind in _LAYERS)
-            raise ValueError(f"layer must be one of {names}. Got {self.layer!r}.")
+            raise ValueError(
+                f"layer must be None or an object of {names}. Got {self.layer!r}."
+            )
+        self.layer._validate_params()
         if isinstance(getattr(self.layer, "sparsity", None), TopK):
             raise ValueError(
                 "layer=SparseAutoencoder(sparsity=TopK(...)) cannot be stacked: hidden "

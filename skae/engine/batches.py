@@ -36,10 +36,13 @@ def rows_per_block(n_features):
     return max(1, BLOCK_BYTES // (4 * max(1, n_features)))
 
 
-def contiguous_blocks(X):
-    """Yield the (start, stop) of consecutive blocks of rows of X."""
+def contiguous_blocks(X, n_outputs=0):
+    """Yield the (start, stop) of consecutive blocks of rows of X.
+
+    Of fewer rows where each row gives more outputs than it has features.
+    """
     n_rows, n_features = X.shape
-    step = rows_per_block(n_features)
+    step = rows_per_block(max(n_features, n_outputs))
     for start in range(0, n_rows, step):
         yield start, min(start + step, n_rows)
 
