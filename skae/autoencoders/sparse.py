@@ -160,7 +160,7 @@ class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
         Names of the features, if X had string names.
     sparsity_ : Sparsity
         The one used.
-    activation_frequency_ : ndarray of shape (n_components_,)
+    activation_frequency_ : ndarray of shape (n_components,)
         Share of the rows of the last `fit` and of all `partial_fit` since in which each
         unit is active: not zero, or above one half with `KLSparsity`.
     dead_units_ : ndarray of int
