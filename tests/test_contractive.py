@@ -170,6 +170,7 @@ def test_jacobian_norm_is_that_of_transform(parameters, dtype, small):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [

@@ -159,6 +159,7 @@ def test_every_parameter_of_a_corruption_matters(corruption, X):
         assert (_corrupted(changed, X) != default).any(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
 @every_corruption
 @pytest.mark.parametrize("loss", LOSSES, ids=name_of)
@@ -295,6 +296,7 @@ def test_denoising_defaults_to_gaussian_noise(small):
     np.testing.assert_array_equal(model.transform(small), given.transform(small))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", ["gaussian", "masking"])
 def test_denoising_denoises(noise, digits, rng):
     train, test = digits[:1400], digits[1400:]

@@ -76,6 +76,7 @@ def test_fine_tuning_improves_on_the_layers(digits):
     assert scores[1] > scores[0]
 
 
+@pytest.mark.slow
 def test_pretraining_is_a_better_start(digits):
     """For sigmoid layers, at the same total of epochs."""
     train, test = digits[:1200], digits[1200:]
