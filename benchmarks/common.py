@@ -24,16 +24,39 @@ def data_folder():
     return folder
 
 
-def mnist(n_rows=None):
-    """Return MNIST's training images, float32 in [0, 1], shape (n_rows, 784)."""
+def mnist_part(part):
+    """Return images, float32 in [0, 1] of shape (n, 784), and their digits."""
     path = data_folder() / "mnist.npz"
     if not path.exists():
         raise SystemExit(
             f"{path} is missing: LeCun's MNIST with x_train of (60000, 28, 28)."
         )
     with np.load(path) as file:
-        images = file["x_train"][:n_rows]
-    return (images.reshape(len(images), -1) / 255).astype(np.float32)
+        X, y = file[f"x_{part}"], file[f"y_{part}"]
+    return (X.reshape(len(X), -1) / 255).astype(np.float32), y
+
+
+def mnist(n_rows=None):
+    """Return MNIST's first training images, shape (n_rows, 784)."""
+    return mnist_part("train")[0][:n_rows]
+
+
+def loop(module, X, epochs, batch_size, activation=lambda output: output):
+    """Train as an expert would by hand."""
+    rows = torch.from_numpy(X)
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
+    module.train()
+    for _ in range(epochs):
+        order = torch.randperm(len(rows))
+        for start in range(0, len(rows), batch_size):
+            x = rows[order[start : start + batch_size]]
+            result = module(x)
+            loss = (activation(result.output) - x).square().mean()
+            if result.penalty is not None:
+                loss = loss + result.penalty
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
 
 
 def cpu_seconds(function):

@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from common import ROOT, data_folder, interleave, machine, median, save
+from common import ROOT, interleave, loop, machine, median, mnist_part, save
 from joblib import Parallel, delayed
 from sklearn.datasets import load_sample_images
 from sklearn.decomposition import PCA, KernelPCA
@@ -48,14 +48,6 @@ torch.set_num_threads(1)
 PICTURES = ROOT / "docs" / "_static"
 ONE_LAYER = Dense((), shortcut=None)
 TIED = Dense((), shortcut=None, tied=True)
-
-
-def images(part="train"):
-    """Return MNIST's images, float32 in [0, 1] of shape (n, 784), and their digits."""
-    path = data_folder() / "mnist.npz"
-    with np.load(path) as file:
-        X, y = file[f"x_{part}"], file[f"y_{part}"]
-    return (X.reshape(len(X), -1) / 255).astype(np.float32), y
 
 
 # -- reconstruction from noisy rows
@@ -84,8 +76,8 @@ def noises(train):
 
 def denoise():
     """Return squared errors, per pixel, of clean test rows from noisy ones."""
-    train, _ = images()
-    test, _ = images("test")
+    train, _ = mnist_part("train")
+    test, _ = mnist_part("test")
     plain = Autoencoder(N_COMPONENTS, random_state=0).fit(train)
     pca = PCA(N_COMPONENTS, random_state=0).fit(train)
     few = train[np.random.default_rng(0).permutation(len(train))[:KERNEL_ROWS]]
@@ -133,7 +125,7 @@ def fitted_denoiser(corruption):
     """Return an estimator fitted to all training images."""
     return DenoisingAutoencoder(
         N_COMPONENTS, corruption=corruption, random_state=0
-    ).fit(images()[0])
+    ).fit(mnist_part("train")[0])
 
 
 def through(model, X):
@@ -202,8 +194,8 @@ def features():
 
 def feature_line(name):
     """Return the test error of a linear classifier on one kind of codes."""
-    train, y_train = images()
-    test, y_test = images("test")
+    train, y_train = mnist_part("train")
+    test, y_test = mnist_part("test")
     if name == "raw pixels":
         return {"codes": name, "error": classify(train, y_train, test, y_test)}
     start = time.process_time()
@@ -257,7 +249,7 @@ def stacked():
 
 def stacked_line(activation, start, layer_epochs=8, fine_epochs=8, rows=20_000):
     """Return the test error of one network after the same total of epochs."""
-    train, test = images()[0][:rows], images("test")[0]
+    train, test = mnist_part("train")[0][:rows], mnist_part("test")[0]
     dense = Dense((1000, 500, 250), activation=activation, shortcut=None)
     shared = dict(architecture=dense, loss=BinaryCrossEntropy(), random_state=0)
     total = 4 * layer_epochs + fine_epochs
@@ -342,31 +334,13 @@ def draw_dictionary(model, codes, n=100):
 # -- epochs
 
 
-def loop(module, X, epochs, batch_size):
-    """Train as an expert would by hand."""
-    rows = torch.from_numpy(X)
-    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
-    module.train()
-    for _ in range(epochs):
-        order = torch.randperm(len(rows))
-        for start in range(0, len(rows), batch_size):
-            x = rows[order[start : start + batch_size]]
-            result = module(x)
-            loss = (result.output - x).square().mean()
-            if result.penalty is not None:
-                loss = loss + result.penalty
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-
-
 def speed(repeats=5, batch_size=256):
     """Return epochs of fits, in units of a loop's and of `Autoencoder`'s.
 
     The loop trains the same module, penalty included; `Autoencoder` the same network
     without one.
     """
-    X = images()[0][:12_800]
+    X = mnist_part("train")[0][:12_800]
     X = X - X.mean(axis=0)
     deep = Dense((256, 64), shortcut=None)
     relu = dict(architecture=ONE_LAYER, code_activation="relu")

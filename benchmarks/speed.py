@@ -20,7 +20,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 import numpy as np
 import pandas as pd
 import torch
-from common import interleave, machine, median, mnist, save
+from common import interleave, loop, machine, median, mnist, save
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from torch.utils.data import DataLoader
@@ -60,21 +60,6 @@ def table_model(epochs, batch_size, **parameters):
         random_state=0,
         **parameters,
     )
-
-
-def loop(module, X, epochs, batch_size, activation):
-    """Train as an expert would by hand."""
-    rows = torch.from_numpy(X)
-    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
-    module.train()
-    for _ in range(epochs):
-        order = torch.randperm(len(rows))
-        for start in range(0, len(rows), batch_size):
-            x = rows[order[start : start + batch_size]]
-            loss = (activation(module(x).output) - x).square().mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
 
 
 def identity(output):

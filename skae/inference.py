@@ -111,7 +111,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         X = as_rows(self, X)
         activation = self.net_.criterion_.loss.activation()
         decoded = self._map(
-            X, lambda net, x: activation(net.decode(net.encode(x))), self.n_features_in_
+            X, lambda net, x: activation(net.output(x)), self.n_features_in_
         )
         return self._scaling.inverse(decoded)
 
@@ -137,7 +137,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         loss = self.net_.criterion_.loss
         errors = self._map(
             rows,
-            lambda net, x: loss.per_element(net.decode(net.encode(x)), x),
+            lambda net, x: loss.per_element(net.output(x), x),
             self.n_features_in_,
             value_range=self.loss_.range,
         )
@@ -165,7 +165,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         loss = self.net_.criterion_.loss
         losses = self._map(
             X,
-            lambda net, x: loss.per_row(net.decode(net.encode(x)), x),
+            lambda net, x: loss.per_row(net.output(x), x),
             value_range=self.loss_.range,
         )
         losses *= self.loss_.unit(self.scale_)

@@ -51,6 +51,10 @@ class AutoencoderModule(nn.Module):
         """Return the decoder's output, before the loss's output activation."""
         return self.decoder(code)
 
+    def output(self, x):
+        """Return the decoder's output for the code of x: inference, without noise."""
+        return self.decode(self.encode(x))
+
     def forward(self, x):
         """Return output, code and penalty of a training pass."""
         x = self.corrupt(x)

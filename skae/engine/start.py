@@ -29,7 +29,7 @@ def start_linear(net, architecture, axes, rows, centre):
     if centre is not None:
         centred = x - torch.tensor(centre, dtype=torch.float32, device=rows.device)
     with torch.inference_mode():
-        output = module.decode(module.encode(x))
+        output = module.output(x)
         error = (net.criterion_.loss.activation()(output) - x).square().mean()
         of_pca = (centred @ axes.T @ axes - centred).square().mean()
         spread = centred.square().mean()
