@@ -3,10 +3,12 @@
 from skae.architectures import Architecture, Dense
 from skae.autoencoders import (
     Autoencoder,
+    ConditionalVariationalAutoencoder,
     ContractiveAutoencoder,
     DenoisingAutoencoder,
     SparseAutoencoder,
     StackedAutoencoder,
+    VariationalAutoencoder,
 )
 from skae.corruption import (
     Corruption,
@@ -18,7 +20,9 @@ from skae.corruption import (
 from skae.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
+    Gaussian,
     Huber,
+    Laplace,
     Loss,
     Poisson,
     SquaredError,
@@ -32,14 +36,17 @@ __all__ = [
     "Architecture",
     "Autoencoder",
     "BinaryCrossEntropy",
+    "ConditionalVariationalAutoencoder",
     "ContractiveAutoencoder",
     "Corruption",
     "DenoisingAutoencoder",
     "Dense",
+    "Gaussian",
     "GaussianNoise",
     "Huber",
     "KLSparsity",
     "L1",
+    "Laplace",
     "Loss",
     "MaskingNoise",
     "Poisson",
@@ -50,4 +57,5 @@ __all__ = [
     "StackedAutoencoder",
     "SwapNoise",
     "TopK",
+    "VariationalAutoencoder",
 ]

@@ -1,6 +1,5 @@
 """The scikit-learn face of every autoencoder: parameters, fitting, three roles."""
 
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from numbers import Integral, Real
@@ -8,36 +7,27 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
-from skorch.callbacks import EpochTimer, LRScheduler
 
 from skae.activations import ACTIVATION_CHOICES
 from skae.architectures import Architecture, Dense
 from skae.corruption import Corruption
-from skae.engine.batches import Rows
 from skae.engine.budget import (
-    auto_batch_size,
     auto_components,
-    auto_epochs,
-    learning_rate_factor,
-    split_rows,
-    still_falling,
 )
 from skae.engine.columns import describe_columns, principal_axes
 from skae.engine.devices import resolve_device
 from skae.engine.net import Net
 from skae.engine.seats import OPTIMIZERS, check_extras, resolve_optimizer
-from skae.engine.seeds import draw_seed
-from skae.engine.start import start_linear
-from skae.engine.watchers import BestWeights, Progress
+from skae.engine.start import ROWS_COMPARED, start_linear
 from skae.inference import InferenceMixin
 from skae.losses import LOSSES, Loss, make_loss
-from skae.validation import as_rows, own
+from skae.training import TrainingMixin
+from skae.validation import own
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class BaseAutoencoder(InferenceMixin, BaseEstimator):
+class BaseAutoencoder(TrainingMixin, InferenceMixin, BaseEstimator):
     """Base of all autoencoders: parameters, fitting, codes, reconstructions.
 
     A subclass names the module that it trains, `_module_class`.
@@ -123,42 +113,7 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
             training diverges. The estimator is then as it was before the call.
         """
         with self._unchanged_on_error():
-            previous = getattr(self, "net_", None) if self.warm_start else None
-            X = as_rows(self, X, reset=previous is None)
-            seed = draw_seed(self.random_state)
-            rng = np.random.default_rng(seed)
-            self._resolve()
-            if X_val is not None:
-                X_val = as_rows(self, X_val, name="X_val")
-                self._row_check(self.loss_.target_range, "X_val").all(X_val)
-            self._build(X, seed, rng, previous, X_val)
-            train, valid = self._split(X, X_val, rng)
-            n_train = len(train)
-            self.batch_size_ = self._batch_size_for(n_train)
-            self.max_epochs_ = self._epochs_for(n_train, valid is not None)
-            watchers = self._watchers()
-            best = None
-            if valid is not None and self.early_stopping is not False:
-                best = BestWeights(valid, self.patience)
-                watchers.append(best)
-            own_schedule = not any(
-                isinstance(callback, LRScheduler)
-                for _, callback in self.net_.callbacks_
-            )
-            self.net_.batch_size = self.batch_size_
-            self.net_.train_on(
-                train,
-                valid,
-                epochs=self.max_epochs_,
-                schedule=learning_rate_factor if own_schedule else None,
-                watchers=watchers,
-            )
-            self.history_ = self._plain_history()
-            self.n_iter_ = len(self.history_)
-            self.best_epoch_ = self.n_iter_ if best is None else best.kept_epoch
-            self._warn_of_unfinished_training()
-            self.n_samples_seen_ = X.shape[0]
-            self._after_training(X, rng, n_seen=0)
+            self._train(X, X_val)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -187,33 +142,10 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
             As :meth:`fit`; the estimator is then as it was before the call.
         """
         with self._unchanged_on_error():
-            first = not hasattr(self, "net_")
-            X = as_rows(self, X, reset=first)
-            n_seen = 0 if first else self.n_samples_seen_
-            if first:
-                seed = draw_seed(self.random_state)
-                self._resolve()
-                self._build(X, seed, np.random.default_rng(seed))
-            else:
-                self._row_check().all(X)
-            self.batch_size_ = self._batch_size_for(X.shape[0])
-            self.net_.batch_size = self.batch_size_
-            rows = self._rows(X).settle()
-            before = self.net_.snapshot()
-            try:
-                self.net_.train_on(rows, epochs=1, watchers=self._watchers())
-            except BaseException:
-                self.net_.restore(before)
-                raise
-            self.history_ = self._plain_history()
-            self.n_iter_ = self.best_epoch_ = len(self.history_)
-            self.n_samples_seen_ = n_seen + X.shape[0]
-            # A stream of its own for each call: a pickle in between changes nothing.
-            rng = np.random.default_rng([self.net_.seed, n_seen])
-            self._after_training(X, rng, n_seen=n_seen)
+            self._train_on_batch(X)
         return self
 
-    def _build(self, X, seed, rng, previous=None, X_val=None):
+    def _build(self, X, seed, rng, beside=None, previous=None, X_val=None):
         """Resolve the parameters and make the net: random, PCA's, or the previous."""
         share = self.n_components if isinstance(self.n_components, float) else None
         wants_axes = self._starts_linear or share is not None
@@ -222,7 +154,7 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
             with_covariance=wants_axes and previous is None,
             check=self._row_check(self.loss_.target_range),
         )
-        axes = np.empty((0, X.shape[1]))
+        axes, variances = np.empty((0, X.shape[1])), np.empty(0)
         if previous is None:
             self.n_components_ = self._auto_components(X.shape[1])
             if isinstance(self.n_components, Integral):
@@ -240,14 +172,18 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
         if previous is not None:
             self._continue_from(previous)
         else:
-            self._start(X, X_val, columns, axes[: self.n_components_])
+            axes = axes[: self.n_components_]
+            self._start(X, X_val, columns, axes, variances[: len(axes)], beside)
         self.net_.settle()
 
     def _resolve(self):
         """Set the nested objects that are used: clones of those given, or defaults."""
         self.architecture_ = own(self.architecture, self._default_architecture)
         self.corruption_ = own(self.corruption, self._default_corruption)
-        self.loss_ = make_loss(self.loss)
+        self.loss_ = self._resolve_loss()
+
+    def _resolve_loss(self):
+        return make_loss(self.loss)
 
     @property
     def _default_architecture(self):
@@ -274,6 +210,7 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
         return Net(
             self._module_class,
             **self._module_params(n_features, columns),
+            **self._criterion_params(),
             seed=seed,
             loss=self.loss_.for_unit(self.scale_),
             optimizer=resolve_optimizer(self.optimizer),
@@ -300,6 +237,10 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
             )
         return params
 
+    def _criterion_params(self):
+        """Return the criterion and its parameters, if it is not the plain one."""
+        return {}
+
     def _continue_from(self, previous):
         """Take over the weights of the net of an earlier fit."""
         if self.loss_.is_bounded != (self.mean_ is None):
@@ -308,7 +249,7 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
                 "others than the loss of the last fit. Set warm_start=False."
             )
         try:
-            self.net_.module_.load_state_dict(previous.module_.state_dict())
+            self.net_.load_weights(previous.weights())
         except RuntimeError as error:
             raise ValueError(
                 "warm_start=True continues from the network of the last fit, which "
@@ -316,73 +257,12 @@ class BaseAutoencoder(InferenceMixin, BaseEstimator):
                 "describes. Set it back, or warm_start=False."
             ) from error
 
-    def _start(self, X, X_val, columns, axes):
+    def _start(self, X, X_val, columns, axes, variances, beside):
         """Set the weights that a first fit starts from; they are random before."""
         if self._starts_linear:
-            rows = self._rows(X)
+            rows = self._rows(X, positions=np.arange(min(ROWS_COMPARED, X.shape[0])))
             centre = columns.mean if self.mean_ is None else None
             start_linear(self.net_, self.architecture_, axes, rows, centre)
-
-    def _split(self, X, X_val, rng):
-        """Return the rows to train and to validate on; None where none validate."""
-        if X_val is not None:
-            return self._rows(X).settle(), self._rows(X_val).settle()
-        train, valid = split_rows(
-            X.shape[0], self.validation_fraction, self.early_stopping, rng
-        )
-        if valid is not None:
-            valid = self._rows(X, valid).settle()
-        return self._rows(X, train).settle(), valid
-
-    def _rows(self, X, positions=None):
-        return Rows(X, self._scaling, positions, device=self.net_.device)
-
-    def _batch_size_for(self, n_rows):
-        size = auto_batch_size(n_rows) if self.batch_size == "auto" else self.batch_size
-        return int(min(size, n_rows))
-
-    def _epochs_for(self, n_rows, validated):
-        if self.max_epochs == "auto":
-            return auto_epochs(n_rows, self.batch_size_, validated)
-        return self.max_epochs
-
-    def _watchers(self):
-        bar = [Progress(type(self).__name__)] if self.verbose else []
-        return [EpochTimer(), *bar]
-
-    def _plain_history(self):
-        """Return the finished epochs as dicts, their losses in units of X."""
-        unit = self.loss_.unit(self.scale_)
-        return [
-            {
-                key: value * unit if key in ("train_loss", "valid_loss") else value
-                for key, value in row.items()
-                if key != "batches"
-            }
-            for row in self.net_.history
-            if "dur" in row
-        ]
-
-    def _warn_of_unfinished_training(self):
-        if self.net_.interrupted:
-            warnings.warn(
-                f"Training was interrupted after {self.n_iter_} epochs; the estimator "
-                "is fitted with what it had learned.",
-                stacklevel=4,
-            )
-            return
-        unit = self.loss_.unit(self.scale_)
-        falling = still_falling(self.history_, self.max_epochs_, unit)
-        if falling:
-            warnings.warn(
-                f"The {falling} still fell by more than 5 % over the last tenth of "
-                f"{self.n_iter_} epochs. Increase max_epochs or learning_rate.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-
-    def _after_training(self, X, rng, n_seen):
-        """Do what a role needs to know of the training rows; see ThresholdMixin."""
 
     @contextmanager
     def _unchanged_on_error(self):

@@ -7,7 +7,13 @@ import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skae.engine.batches import Scaling, contiguous_blocks, dense_rows, working_dtype
+from skae.engine.batches import (
+    Scaling,
+    contiguous_blocks,
+    dense_rows,
+    with_beside,
+    working_dtype,
+)
 from skae.validation import RowCheck, as_codes, as_rows, like_input
 
 
@@ -27,8 +33,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             In the dtype of X if that is a float.
         """
         check_is_fitted(self)
-        X = as_rows(self, X)
-        return self._map(X, lambda net, x: net.encode(x), self.n_components_)
+        return self._encode(as_rows(self, X))
 
     def hidden_representation(self, X, layer):
         """Return what a layer of a dense encoder makes of rows.
@@ -66,7 +71,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 f"{len(sizes) - 1}, the code is {len(sizes)}."
             )
         if layer in (-1, len(sizes)):
-            return self._map(X, lambda net, x: net.encode(x), self.n_components_)
+            return self._encode(X)
         layer %= len(sizes) + 1
         return self._map(
             X, lambda net, x: net.body.hidden_outputs(x)[layer], sizes[layer]
@@ -85,15 +90,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             In units of the training rows.
         """
         check_is_fitted(self)
-        codes = as_codes(self, X, self.n_components_)
-        activation = self.net_.criterion_.loss.activation()
-        decoded = self._map(
-            codes,
-            lambda net, code: activation(net.decode(code)),
-            self.n_features_in_,
-            scaling=Scaling(None),
-        )
-        return self._scaling.inverse(decoded)
+        return self._decode(as_codes(self, X, self.n_components_))
 
     def reconstruct(self, X):
         """Encode and decode rows.
@@ -108,12 +105,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             In units of X.
         """
         check_is_fitted(self)
-        X = as_rows(self, X)
-        activation = self.net_.criterion_.loss.activation()
-        decoded = self._map(
-            X, lambda net, x: activation(net.output(x)), self.n_features_in_
-        )
-        return self._scaling.inverse(decoded)
+        return self._reconstruct(as_rows(self, X))
 
     def reconstruction_error(self, X, *, per_feature=False):
         """Return the loss of each row's reconstruction, or of each of its cells.
@@ -132,17 +124,9 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         check_is_fitted(self)
         rows = as_rows(self, X)
-        if not per_feature:
-            return self._row_losses(rows)
-        loss = self.net_.criterion_.loss
-        errors = self._map(
-            rows,
-            lambda net, x: loss.per_element(net.output(x), x),
-            self.n_features_in_,
-            value_range=self.loss_.range,
-        )
-        errors *= self.loss_.unit(self.scale_)
-        return like_input(X, errors)
+        if per_feature:
+            return like_input(X, self._cell_losses(rows))
+        return self._row_losses(rows)
 
     def score(self, X, y=None):
         """Return minus the mean loss of the rows, without penalties.
@@ -155,23 +139,77 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         score : float
-            Higher is better. Scores of different losses do not compare.
+            Higher is better. Scores of different losses do not compare. Of a
+            variational estimator it is the mean evidence lower bound, in nats.
         """
         check_is_fitted(self)
         return -float(self._row_losses(as_rows(self, X)).mean())
 
-    def _row_losses(self, X):
-        """Return the loss of each row of a validated X, in units of X."""
-        loss = self.net_.criterion_.loss
+    # Private twins of a validated X. `beside` is what stands beside the rows for the
+    # network, an array of shape (n_samples, n), or None.
+
+    def _encode(self, X, beside=None):
+        return self._map(
+            X, lambda net, x: net.encode(x), self.n_components_, beside=beside
+        )
+
+    def _decode(self, codes, beside=None):
+        criterion = self.net_.criterion_
+        decoded = self._map(
+            codes,
+            lambda net, code: criterion.reconstruction(net.decode(code)),
+            self.n_features_in_,
+            scaling=Scaling(None),
+            beside=beside,
+        )
+        return self._scaling.inverse(decoded)
+
+    def _reconstruct(self, X, beside=None):
+        criterion = self.net_.criterion_
+        rows = self._map(
+            X,
+            lambda net, x: criterion.reconstruction(net.output(x)),
+            self.n_features_in_,
+            beside=beside,
+        )
+        return self._scaling.inverse(rows)
+
+    def _cell_losses(self, X, beside=None):
+        """Return the loss of each cell, in units of X."""
+        criterion = self.net_.criterion_
         losses = self._map(
             X,
-            lambda net, x: loss.per_row(net.output(x), x),
+            lambda net, x: criterion.per_element(net.output(x), x),
+            self.n_features_in_,
             value_range=self.loss_.range,
+            beside=beside,
         )
         losses *= self.loss_.unit(self.scale_)
+        losses += self.loss_.shift(self.scale_)
         return losses
 
-    def _map(self, X, compute, *width, scaling=None, value_range=(-np.inf, np.inf)):
+    def _row_losses(self, X, beside=None):
+        """Return the loss of each row, in units of X."""
+        criterion = self.net_.criterion_
+        losses = self._map(
+            X,
+            lambda net, x: criterion.row_losses(net.output(x), x),
+            value_range=self.loss_.range,
+            beside=beside,
+        )
+        losses *= self.loss_.unit(self.scale_)
+        losses += self._row_shift
+        return losses
+
+    def _map(
+        self,
+        X,
+        compute,
+        *width,
+        scaling=None,
+        value_range=(-np.inf, np.inf),
+        beside=None,
+    ):
         """Apply ``compute(module, rows)`` to blocks of X, in the dtype of X.
 
         Returns an ndarray of shape (n_samples, *width).
@@ -189,6 +227,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 # A sum that is finite clears the block at the price of one read.
                 if has_range or not torch.isfinite(rows.sum()):
                     check(dense_rows(X, slice(start, stop)), start)
+                rows = with_beside(rows, beside, slice(start, stop))
                 results[start:stop] = compute(module, rows.to(device)).cpu().numpy()
         return results
 

@@ -19,8 +19,8 @@ _ROUNDING = 1e-9  # of exp(log(loss)): equal losses are on one side
 class ThresholdMixin(OutlierMixin):
     """Turn `score_samples` into decisions.
 
-    A class that mixes this in has `_row_losses` and calls :meth:`_after_training` when
-    it is trained.
+    A class that mixes this in has `_outlier_losses` and calls :meth:`_after_training`
+    when it is trained.
     """
 
     contamination: float | str | None = "auto"
@@ -46,7 +46,7 @@ class ThresholdMixin(OutlierMixin):
             Higher is more normal. In units of the loss: of X squared for squared error.
         """
         check_is_fitted(self)
-        return -self._row_losses(as_rows(self, X))
+        return -self._outlier_losses(as_rows(self, X))
 
     def decision_function(self, X):
         """Return `score_samples` minus the threshold `offset_`.
@@ -76,7 +76,11 @@ class ThresholdMixin(OutlierMixin):
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def _after_training(self, X, rng, n_seen):
+    def _outlier_losses(self, X):
+        """Return minus the scores of a validated X."""
+        return self._row_losses(X)
+
+    def _after_training(self, X, rng, n_seen, beside=None):
         """Set `offset_` from the scores of the training rows; keep a sample of them.
 
         Parameters
@@ -87,29 +91,39 @@ class ThresholdMixin(OutlierMixin):
         n_seen : int
             Rows that the sample stands for already; 0 starts a new one.
         """
-        scores = -self._row_losses(X)
+        super()._after_training(X, rng, n_seen, beside)
+        scores = -self._outlier_losses(X)
         known = self._reservoir if n_seen else scores[:0]
         self._reservoir = _sampled(known, scores, n_seen, rng)
         pool = self._reservoir if n_seen else scores
-        self.offset_ = _threshold(pool, self.contamination)
+        rule = _log_rule if self._losses_are_logarithms else _error_rule
+        self.offset_ = _threshold(pool, self.contamination, rule)
 
 
-def _threshold(scores, contamination):
+def _threshold(scores, contamination, rule):
     """Return the score below which a row is an outlier."""
     if contamination is None:
         return float(scores.min())
     if contamination != "auto":
         return float(np.percentile(scores, 100 * contamination))
-    # Losses spread over orders of magnitude: their logarithm has a middle and a width.
-    log_losses = np.log(np.maximum(-scores, np.finfo(np.float64).tiny))
-    middle = np.median(log_losses)
-    width = _MAD_TO_SIGMA * np.median(np.abs(log_losses - middle))
     # The worst training row is an outlier even where the rule would spare it: a
     # threshold beyond everything seen says nothing.
     lowest = np.partition(scores, min(1, len(scores) - 1))[:2]
+    return float(max(-rule(-scores), lowest.mean()))
+
+
+def _error_rule(errors):
+    """Return the largest error of an inlier."""
+    # Errors spread over orders of magnitude: their logarithm has a middle and a width.
+    log_errors = np.log(np.maximum(errors, np.finfo(np.float64).tiny))
     with np.errstate(over="ignore"):
-        rule = np.exp(middle + 3 * width) * (1 + _ROUNDING)
-        return float(max(-rule, lowest.mean()))
+        return np.exp(_log_rule(log_errors)) * (1 + _ROUNDING)
+
+
+def _log_rule(logarithms):
+    """Return three robust standard deviations above the median."""
+    middle = np.median(logarithms)
+    return middle + 3 * _MAD_TO_SIGMA * np.median(np.abs(logarithms - middle))
 
 
 def _sampled(known, scores, n_seen, rng):

@@ -51,14 +51,15 @@ class Architecture(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} must define make_decoder.")
 
-    def start_linear(self, module, axes):
-        """Set the weights so that the module reconstructs along `axes`.
+    def start_linear(self, module, encoding, decoding):
+        """Set the weights so that the module is two linear maps, row to code to row.
 
         Parameters
         ----------
         module : torch.nn.Module
             With `body`, `head` and `decoder`.
-        axes : Tensor of shape (n_axes, n_features)
-            Orthonormal rows, at most n_components of them.
+        encoding, decoding : Tensor of shape (n_axes, n_features)
+            What each component is in terms of the features, and what it adds to them;
+            at most n_components of them.
         """
         raise NotImplementedError(f"{type(self).__name__} has no linear path.")

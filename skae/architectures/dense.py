@@ -96,17 +96,17 @@ class Dense(Architecture):
         sizes = [n_components, *reversed(self._sizes(n_features))]
         return DenseDecoder(sizes, n_features, self._between, self.shortcut)
 
-    def start_linear(self, module, axes):
-        """Start at the reconstruction along `axes`; see :class:`Architecture`."""
-        n_axes, n_features = axes.shape
+    def start_linear(self, module, encoding, decoding):
+        """Start at two linear maps; see :class:`Architecture`."""
+        n_axes, n_features = encoding.shape
         with torch.no_grad():
             head = module.head
             nn.init.zeros_(head.bias)
             head.weight[:, :-n_features] = 0.0
             linear = head.weight[:, -n_features:]
             linear *= _BEYOND_AXES
-            linear[:n_axes] = axes
-            module.decoder.start_linear(axes)
+            linear[:n_axes] = encoding
+            module.decoder.start_linear(decoding)
 
     def start_stacked(self, module, layers):
         """Set the weights to those of one-layer networks, stacked.
@@ -197,12 +197,12 @@ class DenseDecoder(DenseBody):
         """Return the output of the nonlinear and the linear path."""
         return self.last(super().forward(code))
 
-    def start_linear(self, axes):
-        """Decode along the axes; nothing comes from other components or layers."""
+    def start_linear(self, decoding):
+        """Decode by these rows; nothing comes from other components or layers."""
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
         linear = self.last.weight[:, -self.n_components :]
-        linear[:, : len(axes)] = axes.T
+        linear[:, : len(decoding)] = decoding.T
 
     def start_stacked(self, decoders):
         """Take over the decoders of one-layer networks, in the encoder's order."""
@@ -248,7 +248,7 @@ class TiedDecoder(nn.Module):
             hidden = F.linear(between(hidden), layer.weight.t(), bias)
         return hidden if linear_path is None else hidden + linear_path
 
-    def start_linear(self, axes):
+    def start_linear(self, decoding):
         """Cancel what the nonlinear path gives for a code of 0: f(0) may not be 0."""
         was_training = self.training
         self.eval()

@@ -1,15 +1,19 @@
 """Objectives: one estimator class per kind of autoencoder."""
 
+from skae.autoencoders.conditional import ConditionalVariationalAutoencoder
 from skae.autoencoders.contractive import ContractiveAutoencoder
 from skae.autoencoders.denoising import DenoisingAutoencoder
 from skae.autoencoders.plain import Autoencoder
 from skae.autoencoders.sparse import SparseAutoencoder
 from skae.autoencoders.stacked import StackedAutoencoder
+from skae.autoencoders.variational import VariationalAutoencoder
 
 __all__ = [
     "Autoencoder",
+    "ConditionalVariationalAutoencoder",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "SparseAutoencoder",
     "StackedAutoencoder",
+    "VariationalAutoencoder",
 ]

@@ -125,8 +125,8 @@ class ContractiveAutoencoder(ThresholdMixin, BaseAutoencoder):
         row; None leaves it as it is. Cloned, never changed.
     loss : Loss, str or None, default=None
         What a reconstruction costs; None is ``SquaredError()``. By name:
-        "squared_error", "absolute_error", "huber", "binary_cross_entropy" (X in
-        [0, 1]) or "poisson" (X >= 0).
+        "squared_error", "absolute_error", "huber", "gaussian", "laplace",
+        "binary_cross_entropy" (X in [0, 1]) or "poisson" (X >= 0).
     code_activation : str, torch.nn.Module class or None, default=None
         Applied to the code; None is "sigmoid": a linear code could be contracted by a
         smaller scale alone.
@@ -174,8 +174,8 @@ class ContractiveAutoencoder(ThresholdMixin, BaseAutoencoder):
     contamination : float, "auto" or None, default="auto"
         Where the threshold of outliers is. A float in (0, 0.5]: that share of the
         training rows is outside. None: none of them is. "auto": three robust standard
-        deviations above the median of the logarithm of their loss; after `fit`, at
-        least one is outside.
+        deviations above the median of their loss, or of its logarithm where it is none
+        itself; after `fit`, at least one is outside.
     contraction_weight : float, default=1e-2
         Of the squared norm of the Jacobian, w.
     jacobian : {"auto", "closed_form", "exact", "projection"}, default="auto"

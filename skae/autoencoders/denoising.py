@@ -28,8 +28,8 @@ class DenoisingAutoencoder(ThresholdMixin, BaseAutoencoder):
         row; None is ``GaussianNoise(0.3)``. Cloned, never changed.
     loss : Loss, str or None, default=None
         What a reconstruction costs; None is ``SquaredError()``. By name:
-        "squared_error", "absolute_error", "huber", "binary_cross_entropy" (X in
-        [0, 1]) or "poisson" (X >= 0).
+        "squared_error", "absolute_error", "huber", "gaussian", "laplace",
+        "binary_cross_entropy" (X in [0, 1]) or "poisson" (X >= 0).
     code_activation : str, torch.nn.Module class or None, default=None
         Applied to the code; None is the identity.
     max_epochs : int or "auto", default="auto"
@@ -76,8 +76,8 @@ class DenoisingAutoencoder(ThresholdMixin, BaseAutoencoder):
     contamination : float, "auto" or None, default="auto"
         Where the threshold of outliers is. A float in (0, 0.5]: that share of the
         training rows is outside. None: none of them is. "auto": three robust standard
-        deviations above the median of the logarithm of their loss; after `fit`, at
-        least one is outside.
+        deviations above the median of their loss, or of its logarithm where it is none
+        itself; after `fit`, at least one is outside.
 
 
     Attributes

@@ -71,8 +71,8 @@ class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
         row; None leaves it as it is. Cloned, never changed.
     loss : Loss, str or None, default=None
         What a reconstruction costs; None is ``SquaredError()``. By name:
-        "squared_error", "absolute_error", "huber", "binary_cross_entropy" (X in
-        [0, 1]) or "poisson" (X >= 0).
+        "squared_error", "absolute_error", "huber", "gaussian", "laplace",
+        "binary_cross_entropy" (X in [0, 1]) or "poisson" (X >= 0).
     code_activation : str, torch.nn.Module class or None, default=None
         Applied to the code; None is "relu" with `L1` and `TopK` and "sigmoid" with
         `KLSparsity`, which needs a code in [0, 1].
@@ -120,8 +120,8 @@ class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
     contamination : float, "auto" or None, default="auto"
         Where the threshold of outliers is. A float in (0, 0.5]: that share of the
         training rows is outside. None: none of them is. "auto": three robust standard
-        deviations above the median of the logarithm of their loss; after `fit`, at
-        least one is outside.
+        deviations above the median of their loss, or of its logarithm where it is none
+        itself; after `fit`, at least one is outside.
     sparsity : Sparsity or None, default=None
         What makes the code sparse; None is ``L1(1e-3)``. Cloned, never changed.
 
@@ -226,8 +226,8 @@ class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
             "module__loss": self.loss_.for_unit(self.scale_),
         }
 
-    def _after_training(self, X, rng, n_seen):
-        super()._after_training(X, rng, n_seen)
+    def _after_training(self, X, rng, n_seen, beside=None):
+        super()._after_training(X, rng, n_seen, beside)
         n_active = torch.zeros(self.n_components_, dtype=torch.int64)
 
         def count(net, x):

@@ -51,8 +51,8 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
         row; None leaves it as it is. Cloned, never changed.
     loss : Loss, str or None, default=None
         What a reconstruction costs; None is ``SquaredError()``. By name:
-        "squared_error", "absolute_error", "huber", "binary_cross_entropy" (X in
-        [0, 1]) or "poisson" (X >= 0).
+        "squared_error", "absolute_error", "huber", "gaussian", "laplace",
+        "binary_cross_entropy" (X in [0, 1]) or "poisson" (X >= 0).
     code_activation : str, torch.nn.Module class or None, default=None
         Applied to the code; None is the identity.
     max_epochs : int or "auto", default="auto"
@@ -99,8 +99,8 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
     contamination : float, "auto" or None, default="auto"
         Where the threshold of outliers is. A float in (0, 0.5]: that share of the
         training rows is outside. None: none of them is. "auto": three robust standard
-        deviations above the median of the logarithm of their loss; after `fit`, at
-        least one is outside.
+        deviations above the median of their loss, or of its logarithm where it is none
+        itself; after `fit`, at least one is outside.
     layer : estimator or None, default=None
         What each layer is trained as: a clone of an :class:`Autoencoder`,
         :class:`DenoisingAutoencoder`, :class:`SparseAutoencoder` (without `TopK`) or
@@ -230,7 +230,7 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
     def _epochs_for(self, n_rows, validated):
         return super()._epochs_for(n_rows, validated) if self.fine_tune else 0
 
-    def _start(self, X, X_val, columns, axes):
+    def _start(self, X, X_val, columns, axes, variances, beside):
         """Train the layers and put them into the network."""
         sizes = [len(linear.weight) for linear in self.net_.module_.body.linears]
         rng = np.random.default_rng(self.net_.seed)

@@ -117,6 +117,13 @@ def _take_as_is(X, rows, out=None):
     return tensor
 
 
+def with_beside(rows, beside, numbers):
+    """Return the rows with what stands beside those of these numbers, if anything."""
+    if beside is None:
+        return rows
+    return torch.cat((rows, torch.from_numpy(beside[numbers]).to(rows)), dim=1)
+
+
 class Rows(torch.utils.data.Dataset):
     """The rows of X that a net trains on or is validated on, as scaled tensors.
 
@@ -127,13 +134,16 @@ class Rows(torch.utils.data.Dataset):
     positions : ndarray of int or None
         The rows that belong to the set; None for all.
     device : torch.device or str
+    beside : ndarray of shape (n_samples, n) or None
+        Further columns, for every row of X, as the network sees them.
     """
 
-    def __init__(self, X, scaling, positions=None, device="cpu"):
+    def __init__(self, X, scaling, positions=None, device="cpu", beside=None):
         self.X = X
         self.scaling = scaling
         self.positions = positions
         self.device = torch.device(device)
+        self.beside = beside
         self._resident = None
 
     def __len__(self):
@@ -164,7 +174,9 @@ class Rows(torch.utils.data.Dataset):
             numbers = self.positions[numbers]
         if self.device.type != "cpu":
             out = None
-        rows = self.scaling.take(self.X, numbers, np.float32, out)
+        rows = with_beside(
+            self.scaling.take(self.X, numbers, np.float32, out), self.beside, numbers
+        )
         if self.device.type == "cuda":
             rows = rows.pin_memory()
         return rows.to(self.device, non_blocking=True)

@@ -72,7 +72,7 @@ def split_rows(n_rows, fraction, early_stopping, rng):
     return np.sort(order[n_valid:]), np.sort(order[:n_valid])
 
 
-def still_falling(history, max_epochs, unit):
+def still_falling(history, max_epochs, unit, n_densities=0):
     """Name the loss that the last tenth of the budget still lowered by more than 5 %.
 
     Parameters
@@ -82,6 +82,9 @@ def still_falling(history, max_epochs, unit):
         The budget; training that ended before it was stopped on purpose.
     unit : float
         Of the losses: a millionth of it is what float32 leaves of zero.
+    n_densities : int
+        If not 0, the losses are minus the sum of so many logarithms of densities: 5 %
+        then are those of the squared error of each.
 
     Returns
     -------
@@ -93,5 +96,8 @@ def still_falling(history, max_epochs, unit):
     losses = np.array([row[monitored] for row in history])
     last_tenth = -max(1, len(history) // 10)
     before = losses[:last_tenth].min()
+    if n_densities:
+        fall = before - losses[last_tenth:].min()
+        return monitored if fall > -0.5 * np.log(0.95) * n_densities else None
     falls = _NOISE * unit < before and losses[last_tenth:].min() < 0.95 * before
     return monitored if falls else None

@@ -14,6 +14,7 @@ from skae.corruption import Corrupt
 from skae.engine.batches import Batches
 from skae.engine.devices import present_devices
 from skae.engine.forward import Criterion
+from skae.engine.seats import optimizer_arguments
 from skae.engine.seeds import (
     bind_generator,
     draws_globally,
@@ -71,6 +72,7 @@ class Net(skorch.NeuralNet):
         seats = {
             "criterion": Criterion,
             "criterion__loss": loss,
+            "criterion__n_features": kwargs["module__n_features"],
             "iterator_train": Batches,
             "iterator_valid": Batches,
             "train_split": None,
@@ -105,34 +107,16 @@ class Net(skorch.NeuralNet):
         bind_generator(self.module_, self.module_generator)
         return self
 
+    def initialize_criterion(self):
+        """Build the criterion; it draws from the same generator as the module."""
+        super().initialize_criterion()
+        bind_generator(self.criterion_, self.module_generator)
+        return self
+
     def get_params_for_optimizer(self, prefix, named_parameters):
         """Use the fused kernels where there are any, and decay weights only."""
         args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
-        accepted = inspect.signature(self.optimizer).parameters
-        if "fused" in accepted and "foreach" not in kwargs:
-            kwargs.setdefault("fused", True)
-        # AdamW decays by default: skae's 0 means 0.
-        if "weight_decay" in accepted:
-            kwargs.setdefault("weight_decay", self.weight_decay)
-        elif self.weight_decay:
-            raise ValueError(
-                f"weight_decay={self.weight_decay} cannot be had: "
-                f"{self.optimizer.__name__} takes no weight_decay. Use l1_penalty or "
-                "another optimizer."
-            )
-        if kwargs.get("weight_decay") and "param_groups" not in kwargs:
-            groups = args[0]
-            parameters = [p for group in groups for p in group["params"]]
-            args = (
-                [
-                    {"params": [p for p in parameters if p.ndim > 1]},
-                    {
-                        "params": [p for p in parameters if p.ndim <= 1],
-                        "weight_decay": 0.0,
-                    },
-                ],
-            )
-        return args, kwargs
+        return optimizer_arguments(self.optimizer, self.weight_decay, args, kwargs)
 
     def get_iterator(self, dataset, training=False):
         """Hand the generator of the order to the training batches."""
@@ -184,7 +168,7 @@ class Net(skorch.NeuralNet):
             self.callbacks_ = own
             self.train_split = None
             self.settle()
-        for name, parameter in self.module_.named_parameters():
+        for name, parameter in self.get_all_learnable_params():
             if not torch.isfinite(parameter).all():
                 raise ValueError(_DIVERGED.format(f"the weights {name!r}", self.lr))
         return self
@@ -226,12 +210,14 @@ class Net(skorch.NeuralNet):
         would win over one that denoises.
         """
         generator = make_generator(self.seed + _VALIDATION_STREAM, self.device)
-        bind_generator(self.module_, generator)
+        for part in (self.module_, self.criterion_):
+            bind_generator(part, generator)
         self._set_mode(training=False)
         try:
             yield
         finally:
-            bind_generator(self.module_, self.module_generator)
+            for part in (self.module_, self.criterion_):
+                bind_generator(part, self.module_generator)
             self._set_training(False)
 
     def _run_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -239,14 +225,16 @@ class Net(skorch.NeuralNet):
         # Losses are kept in one place on the device: many small tensors would split
         # the memory that batches free, and the process would grow.
         n_batches, n_rows = 0, 0
-        total = torch.zeros((), device=self.device)
+        total, terms = torch.zeros((), device=self.device), {}
         if not training:
             rows = torch.empty(len(iterator.dataset), device=self.device)
         for batch in iterator:
             if self._watched:
                 self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
+            step = step_fn(self.criterion_.prepare(batch), **fit_params)
             size = len(batch[0])
+            for name, value in self.criterion_.terms.items():
+                terms.setdefault(name, torch.zeros_like(value)).add_(value, alpha=size)
             if training:
                 total.add_(step["loss"].detach(), alpha=size)
             else:
@@ -273,6 +261,8 @@ class Net(skorch.NeuralNet):
         self.history.record(f"{prefix}_loss", mean)
         self.history.record(f"{prefix}_batch_count", n_batches)
         self.history.record(f"{prefix}_loss_best", mean < lowest)
+        for name, value in terms.items():
+            self.history.record(f"{prefix}_{name}", float(value) / n_rows)
         if training:
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
 
@@ -320,6 +310,7 @@ class Net(skorch.NeuralNet):
         with self._same_noise():
             for batch in self.get_iterator(rows, training=False):
                 stop = start + len(batch[0])
+                batch = self.criterion_.prepare(batch)
                 losses[start:stop] = self.validation_step(batch)["rows"]
                 start = stop
         return losses.cpu().double().numpy()
@@ -352,14 +343,20 @@ class Net(skorch.NeuralNet):
             "history": [dict(row) for row in self.history],
         }
 
-    def load_module(self, arrays):
-        """Set the module's weights to those of a snapshot's "module"."""
-        self.module_.load_state_dict(to_tensors(arrays))
+    def weights(self):
+        """Return a copy of what the optimizer changes, for :meth:`load_weights`."""
+        return copy.deepcopy((self.module_.state_dict(), self.criterion_.state_dict()))
+
+    def load_weights(self, weights):
+        """Set the weights to those of :meth:`weights`, of this or another net."""
+        self.module_.load_state_dict(weights[0])
+        self.criterion_.load_state_dict(weights[1])
 
     def restore(self, snapshot):
         """Put a snapshot back."""
-        self.load_module(snapshot["module"])
-        self.criterion_.load_state_dict(to_tensors(snapshot["criterion"]))
+        self.load_weights(
+            (to_tensors(snapshot["module"]), to_tensors(snapshot["criterion"]))
+        )
         self.optimizer_.load_state_dict(to_tensors(snapshot["optimizer"]))
         self.order_generator.set_state(torch.tensor(snapshot["order_generator"]))
         if self.module_generator is not self.order_generator:

@@ -1,5 +1,7 @@
 """What may take skorch's seats: optimizers by name, callbacks, further parameters."""
 
+import inspect
+
 import skorch
 import torch
 
@@ -41,3 +43,33 @@ def check_extras(net_params, callbacks):
         kind = callback if isinstance(callback, type) else type(callback)
         if not issubclass(kind, skorch.callbacks.Callback | tuple):
             raise TypeError(f"callbacks takes skorch callbacks, not {callback!r}.")
+
+
+def optimizer_arguments(optimizer, weight_decay, args, kwargs):
+    """Return skorch's arguments of an optimizer, made fused and sparing of biases.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer class
+    weight_decay : float
+        Of weights; biases and other vectors have none.
+    args, kwargs : tuple, dict
+        As skorch makes them, parameter groups first.
+    """
+    accepted = inspect.signature(optimizer).parameters
+    if "fused" in accepted and "foreach" not in kwargs:
+        kwargs.setdefault("fused", True)
+    # AdamW decays by default: skae's 0 means 0.
+    if "weight_decay" in accepted:
+        kwargs.setdefault("weight_decay", weight_decay)
+    elif weight_decay:
+        raise ValueError(
+            f"weight_decay={weight_decay} cannot be had: {optimizer.__name__} takes no "
+            "weight_decay. Use l1_penalty or another optimizer."
+        )
+    if kwargs.get("weight_decay") and "param_groups" not in kwargs:
+        parameters = [p for group in args[0] for p in group["params"]]
+        matrices = [p for p in parameters if p.ndim > 1]
+        others = [p for p in parameters if p.ndim <= 1]
+        args = ([{"params": matrices}, {"params": others, "weight_decay": 0.0}],)
+    return args, kwargs

@@ -2,7 +2,10 @@
 
 import torch
 
-_ROWS_COMPARED = 1000  # on which the start is compared with PCA
+from skae.engine.normal import unsquashed
+
+ROWS_COMPARED = 1000  # on which the start is compared
+_LEAST_NOISE = 1e-5  # variance, where that of a typical column is 1
 
 
 def start_linear(net, architecture, axes, rows, centre):
@@ -20,18 +23,73 @@ def start_linear(net, architecture, axes, rows, centre):
         What PCA subtracts from the rows, if they are not centred already.
     """
     module = net.module_
-    random_start = net.snapshot()["module"]
+    random_start = net.weights()
     axes = torch.tensor(axes, dtype=torch.float32, device=rows.device)
-    architecture.start_linear(module, axes)
+    architecture.start_linear(module, axes, axes)
     net.settle()
-    x = rows.take(slice(0, _ROWS_COMPARED))
+    x = rows.take(slice(0, ROWS_COMPARED))
     centred = x
     if centre is not None:
         centred = x - torch.tensor(centre, dtype=torch.float32, device=rows.device)
     with torch.inference_mode():
         output = module.output(x)
-        error = (net.criterion_.loss.activation()(output) - x).square().mean()
+        error = (net.criterion_.reconstruction(output) - x).square().mean()
         of_pca = (centred @ axes.T @ axes - centred).square().mean()
         spread = centred.square().mean()
     if not error <= 1.01 * of_pca + 1e-5 * spread:
-        net.load_module(random_start)
+        net.load_weights(random_start)
+        return
+    net.criterion_.start_dispersion(float(error))
+
+
+def start_probabilistic(net, architecture, axes, variances, noise, rows, effects=None):
+    """Start a variational module at probabilistic PCA, if that is the better start.
+
+    The evidence lower bound of a linear network is highest where it equals the
+    likelihood of probabilistic PCA (Tipping and Bishop 1999, Lucas et al. 2019): with
+    axes u of variance l and noise v, the mean is ``sqrt(l - v) / l * u @ x``, the
+    posterior's variance ``v / l``, and the decoder's column ``sqrt(l - v) * u``.
+
+    Parameters
+    ----------
+    net : Net
+    architecture : Architecture
+    axes : ndarray of shape (n_axes, n_features)
+        Orthonormal rows.
+    variances : ndarray of shape (n_axes,)
+        Of the rows along the axes, in the net's units.
+    noise : float
+        The mean variance across the other directions.
+    rows : Rows
+        Training rows to compare the starts on.
+    effects : ndarray of shape (n_conditions, n_features) or None
+        What each condition adds to a row; the axes are then of the rest.
+    """
+    module, criterion = net.module_, net.criterion_
+    before = net.row_losses(rows).mean()
+    random_start = net.weights()
+    if criterion.loss.given_variance is not None:
+        noise = criterion.loss.given_variance
+    noise = max(noise, _LEAST_NOISE)
+    like = {"dtype": torch.float32, "device": rows.device}
+    axes, variances = torch.tensor(axes, **like), torch.tensor(variances, **like)
+    above = variances > noise
+    axes, variances = axes[above], variances[above]
+    size = (variances - noise).sqrt().unsqueeze(1)
+    encoding, decoding = size / variances.unsqueeze(1) * axes, size * axes
+    with torch.no_grad():
+        if effects is not None:
+            effects = torch.tensor(effects, **like)
+            module.condition_to_mean.weight.zero_()
+            module.condition_to_mean.weight[: len(axes)] = -encoding @ effects.T
+            none = axes.new_zeros(net.criterion_.n_features)
+            n_rest = module.log_variance.out_features - len(axes)
+            decoding = torch.cat((decoding, none.expand(n_rest, -1), effects))
+            encoding = torch.cat((encoding, none.expand(len(decoding) - len(axes), -1)))
+        architecture.start_linear(module, encoding, decoding)
+        module.log_variance.bias.zero_()
+        module.log_variance.bias[: len(axes)] = unsquashed(torch.log(noise / variances))
+    criterion.start_dispersion(noise)
+    net.settle()
+    if not net.row_losses(rows).mean() <= before:
+        net.load_weights(random_start)

@@ -1,7 +1,5 @@
 """What watches a training run: the best weights, the progress bar."""
 
-import copy
-
 import numpy as np
 from skorch.callbacks import Callback
 
@@ -29,7 +27,7 @@ class BestWeights(Callback):
     def on_train_begin(self, net, **kwargs):
         """Take the start as the best so far."""
         self.start_rows = net.row_losses(self.valid)
-        self.kept = copy.deepcopy(net.module_.state_dict())
+        self.kept = net.weights()
         self.kept_loss = self.start_rows.mean()
         self.epoch, self.kept_epoch = 0, 0
         self.lowest_loss = np.inf
@@ -41,7 +39,7 @@ class BestWeights(Callback):
         loss = rows.mean()
         self.epoch += 1
         if loss < self.kept_loss and clearly_better(rows, self.start_rows):
-            self.kept = copy.deepcopy(net.module_.state_dict())
+            self.kept = net.weights()
             self.kept_loss, self.kept_epoch = loss, self.epoch
         self.waited = 0 if loss < self.lowest_loss else self.waited + 1
         self.lowest_loss = min(loss, self.lowest_loss)
@@ -49,7 +47,7 @@ class BestWeights(Callback):
 
     def on_train_end(self, net, **kwargs):
         """Restore the best weights."""
-        net.module_.load_state_dict(self.kept)
+        net.load_weights(self.kept)
 
 
 def clearly_better(losses, start_losses):
@@ -73,6 +71,24 @@ def clearly_better(losses, start_losses):
     n_rows = len(roots)
     error = roots.std(ddof=1) / np.sqrt(n_rows) if n_rows > 1 else 0.0
     return bool(gains.mean() > 0 and roots.mean() > (1 + _FEW_ROWS / n_rows) * error)
+
+
+class WarmUp(Callback):
+    """Raise the weight of the divergence from zero, epoch by epoch.
+
+    Parameters
+    ----------
+    epochs : int
+        The first epoch in which the weight is whole is the one after them.
+    """
+
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Set the weight of this epoch."""
+        done = len(net.history) - 1  # the history has begun this epoch's row
+        net.criterion_.warm_up = min(1.0, done / self.epochs)
 
 
 class Progress(Callback):

@@ -1,0 +1,364 @@
+"""The conditional variational autoencoder: a model of the rows, given their labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.base import _fit_context
+from sklearn.decomposition import PCA
+from torch import nn
+
+from skae.autoencoders.variational import VariationalModule, zeroed
+from skae.base import BaseAutoencoder
+from skae.conditioned import ConditionedMixin
+from skae.conditions import Conditions
+from skae.engine.batches import dense_rows
+from skae.engine.normal import squashed
+from skae.engine.start import ROWS_COMPARED, start_probabilistic
+from skae.generative import GenerativeMixin
+
+_ROWS_REGRESSED = 4096  # on which the start learns what conditions add
+
+
+class ConditionalModule(VariationalModule):
+    """(n, n_features + n_conditions) to :class:`Forward`.
+
+    The condition joins the code, for the decoder, and the last layer of the encoder.
+    Codes to be decoded come with it: (n, n_components + n_conditions).
+
+    Parameters
+    ----------
+    n_conditions, n_features, n_components : int
+    **kwargs
+        Of :class:`VariationalModule`.
+    """
+
+    def __init__(self, n_conditions, *, n_features, n_components, **kwargs):
+        # A head as wide as what is decoded, for decoders that share its weights.
+        super().__init__(
+            n_features=n_features, n_components=n_components + n_conditions, **kwargs
+        )
+        self.n_features = n_features
+        self.n_components = n_components
+        self.log_variance = zeroed(nn.Linear(self.body.n_outputs, n_components))
+        self.condition_to_mean = nn.Linear(n_conditions, n_components, bias=False)
+        self.condition_to_log_variance = zeroed(
+            nn.Linear(n_conditions, n_components, bias=False)
+        )
+
+    def posterior(self, x):
+        """Return the means and the log-variances, each of shape (n, n_components)."""
+        hidden, condition = self.body(x[:, : self.n_features]), self.condition(x)
+        log_variance = self.log_variance(hidden)
+        log_variance = log_variance + self.condition_to_log_variance(condition)
+        return self._mean(hidden, condition), squashed(log_variance)
+
+    def encode(self, x):
+        """Return the posterior mean, shape (n, n_components)."""
+        return self._mean(self.body(x[:, : self.n_features]), self.condition(x))
+
+    def _mean(self, hidden, condition):
+        mean = self.head(hidden)[:, : self.n_components]
+        return self.code_activation(mean + self.condition_to_mean(condition))
+
+    def condition(self, x):
+        """Return the condition beside the rows, shape (n, n_conditions)."""
+        return x[:, self.n_features :]
+
+    def corrupted(self, x):
+        """Return what is encoded in training: the condition stays."""
+        rows = self.corrupt(x[:, : self.n_features])
+        return torch.cat((rows, self.condition(x)), dim=1)
+
+    def output(self, x):
+        """Return the decoder's output for the code of x, without noise."""
+        return self.decode(torch.cat((self.encode(x), self.condition(x)), dim=1))
+
+    def decode_draws(self, codes, x):
+        """Decode codes of shape (n_draws, n, n_components), drawn for the rows x."""
+        condition = self.condition(x).expand(len(codes), -1, -1)
+        return super().decode_draws(torch.cat((codes, condition), dim=2), x)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class ConditionalVariationalAutoencoder(
+    ConditionedMixin, GenerativeMixin, BaseAutoencoder
+):
+    r"""Variational autoencoder of the rows given a condition, such as their label.
+
+    The condition c of a row, y of `fit`, is handed to encoder and decoder, so that the
+    code need not hold it: rows of a condition are drawn on request, and a row can be
+    decoded under another. Training maximises
+
+    .. math:: E_{q(z|x, c)} \log p(x|z, c) - \beta \, KL(q(z|x, c) \| N(0, I))
+
+    in nats per row. A column of y that holds floats with fractions is continuous, any
+    other holds labels; several columns may be mixed.
+
+    Methods take the condition of their rows as `condition`: labels, one per row, or one
+    for all, as a scalar or, for several columns, a row; metadata routing hands it on
+    with ``set_transform_request(condition=True)``. Without, each row has the condition
+    under which it is most probable by the bound, among those in `conditions_`:
+    continuous columns are taken at their mean. ``fit_transform(X, y)`` and `transform`
+    do so too.
+
+    Parameters
+    ----------
+    n_components : int, float or "auto", default="auto"
+        Width of the code. A float in (0, 1): as many principal components as keep that
+        share of the variance. "auto": half of the features, at most 32.
+    architecture : Architecture or None, default=None
+        The network around the code; None is ``Dense()``. It is cloned, never changed.
+    corruption : Corruption or None, default=None
+        What training does to each row before it is encoded, the target being the clean
+        row; None leaves it as it is. Cloned, never changed.
+    loss : Loss, str or None, default=None
+        The likelihood of a row, given its code; None is ``Gaussian()``, squared error
+        of learned weight. By name: "gaussian", "laplace", "binary_cross_entropy" (X in
+        [0, 1]) or "poisson" (X >= 0); an error stands for its density of learned width.
+    code_activation : str, torch.nn.Module class or None, default=None
+        Applied to the posterior mean; None is the identity.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training rows. "auto": about 3,000 steps' worth, within 5 and
+        200; 50 steps' worth where no rows can be spared for validation.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto": 32 for up to 2,000 rows, then about a 64th of them, at
+        most 256. Never more than there are rows; a tail of one row joins the batch
+        before it.
+    optimizer : str or torch.optim.Optimizer class, default="adam"
+        "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd", "lbfgs" or a
+        class. Further arguments by ``net_params={"optimizer__betas": (0.9, 0.99)}``.
+    learning_rate : float, default=1e-3
+        Where a schedule over the whole budget starts, half a cosine down to zero,
+        unless one of the `callbacks` is a skorch ``LRScheduler``.
+    weight_decay : float, default=0.0
+        Decay of weights, not of biases, as the optimizer defines it.
+    l1_penalty : float, default=0.0
+        Weight of the sum of the absolute weights in what training minimises.
+    early_stopping : bool or "auto", default="auto"
+        Whether to validate after each epoch, stop after `patience` epochs without a
+        better one, and restore the best weights; those of the start are replaced only
+        by clearly better ones, see "How it works". "auto": from 40 rows on.
+    validation_fraction : float, default=0.1
+        Share of the rows to validate on, if `fit` is given no `X_val`; at least 10
+        rows, or half of them if they are fewer than 20.
+    patience : int, default=20
+        Epochs without improvement before training stops.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" is CUDA if present, else MPS, else the
+        CPU.
+    callbacks : list of skorch callbacks or None, default=None
+        Copied by `fit`; the copies are in ``net_.callbacks_``.
+    random_state : int, RandomState instance or None, default=None
+        Start, validation rows, order of the rows and noise. An int repeats bit for bit
+        on the same machine with the same number of threads; None is fresh entropy.
+    verbose : int, default=0
+        1 shows a progress bar.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights, centre and scale of the fit before.
+    net_params : dict or None, default=None
+        Anything else that skorch's ``NeuralNet`` takes, such as
+        ``{"optimizer__betas": (0.9, 0.99)}`` or ``{"iterator_train": DataLoader}``.
+    beta : float, default=1.0
+        Weight of the divergence in what training minimises (Higgins et al. 2017). More
+        makes codes simpler and reconstructions worse; scores are those of 1.
+    kl_warm_up : int, default=0
+        Epochs over which that weight rises from zero, in equal steps.
+    free_bits : float, default=0.0
+        Nats of divergence that each unit has for nothing, as a mean over the batch
+        (Kingma et al. 2016).
+    n_importance_samples : int, default=1
+        Draws of the code per row. Above 1, training maximises the tighter bound of
+        Burda et al. (2016) with so many.
+
+    Attributes
+    ----------
+    net_ : Net
+        The trained skorch net; ``net_.module_`` is the torch module.
+    history_ : list of dict
+        A dict per epoch: "epoch"; "train_loss", what is minimised, its terms
+        "train_reconstruction" and "train_kl" (without `beta` and `free_bits`), the same
+        with "valid_" where validated, all in nats per row; "lr"; "dur" in seconds; and
+        what callbacks record.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        The epoch whose weights are kept; 0 is the start: where that is PCA, the
+        estimator then is probabilistic PCA. Without early stopping the last one.
+    n_components_ : int
+        Width of the code.
+    architecture_, corruption_, loss_ : Architecture, Corruption or None, Loss
+        The ones used.
+    max_epochs_, batch_size_ : int
+        The ones used.
+    mean_ : ndarray of shape (n_features,) or None
+        What is subtracted from each column; None for a loss with a range.
+    scale_ : float
+        What every centred value is divided by: the root of the mean variance.
+    device_ : str
+        The device used.
+    n_samples_seen_ : int
+        Rows of the last `fit` and of all `partial_fit` since.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if X had string names.
+    active_units_ : ndarray of int
+        Units of the code whose posterior mean varies over the training rows by more
+        than 0.01 (Burda et al. 2016). The others say nothing of a row.
+    dispersion_ : float, ndarray of shape (n_features,) or None
+        What the likelihood learned: the variance of `Gaussian` in units of X squared,
+        the scale of `Laplace` in units of X. None if it learns nothing.
+    conditions_ : ndarray of shape (n_conditions,) or (n_conditions, n_columns)
+        The labels, or combinations of labels, that y held; continuous columns at their
+        mean.
+    condition_prior_ : ndarray of shape (n_conditions,)
+        Share of the training rows that has each.
+
+    See Also
+    --------
+    VariationalAutoencoder : Without conditions, and a detector of outliers.
+
+    References
+    ----------
+    Sohn, K., Lee, H. and Yan, X. (2015). Learning structured output representation
+    using deep conditional generative models. Neural Information Processing Systems.
+
+    Kingma, D. P., Rezende, D. J., Mohamed, S. and Welling, M. (2014). Semi-supervised
+    learning with deep generative models. Neural Information Processing Systems.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import ConditionalVariationalAutoencoder
+    >>> X, y = load_iris(return_X_y=True)
+    >>> cvae = ConditionalVariationalAutoencoder(2, random_state=0).fit(X, y)
+    >>> cvae.sample(5, condition=1, random_state=0).shape
+    (5, 4)
+    >>> cvae.condition_posterior(X).shape
+    (150, 3)
+    >>> as_if_of_species_2 = cvae.reconstruct(X, condition=2)
+    """
+
+    _module_class = ConditionalModule
+
+    _parameter_constraints = {
+        **BaseAutoencoder._parameter_constraints,
+        **GenerativeMixin._parameter_constraints,
+    }
+
+    # -- fitting
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, *, X_val=None, y_val=None):
+        """Train on the rows of X and their conditions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Labels, or numbers, or columns of either.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Rows to validate on, instead of a random part of X.
+        y_val : array-like of shape (n_val,) or (n_val, n_columns), default=None
+            Their conditions.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If y is missing, incomplete or of another length than X, if X is not
+            numeric, finite and within the range of the loss, or if training diverges.
+            The estimator is then as it was before the call.
+        """
+        with self._unchanged_on_error():
+            beside = self._learn_conditions(X, y, anew=not self.warm_start)
+            if (X_val is None) != (y_val is None):
+                raise ValueError("X_val and y_val go together: one of them is missing.")
+            beside_val = None
+            if y_val is not None:
+                beside_val = self._conditions.encode(y_val, name="y_val")
+            self._train(X, X_val, beside, beside_val)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y):
+        """Train by one pass over the rows of X, from where the last call ended.
+
+        The first call fixes the labels too: it must hold each. See
+        :meth:`Autoencoder.partial_fit`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit`, and for labels that the first call did not hold.
+        """
+        with self._unchanged_on_error():
+            beside = self._learn_conditions(X, y, anew=not hasattr(self, "net_"))
+            self._train_on_batch(X, beside)
+        return self
+
+    def _learn_conditions(self, X, y, *, anew):
+        """Return the encoded conditions of training rows."""
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but "
+                "the target y is None. It holds the condition of each row."
+            )
+        if anew or not hasattr(self, "_conditions"):
+            self._conditions = Conditions(y)
+            self.conditions_ = self._conditions.names
+            self.condition_prior_ = self._conditions.frequencies
+        return self._conditions.encode(y, name="y")
+
+    def _module_params(self, n_features, columns):
+        return {
+            **super()._module_params(n_features, columns),
+            "module__n_conditions": self._conditions.n_outputs,
+        }
+
+    def _start(self, X, X_val, columns, axes, variances, beside):
+        """Start at probabilistic PCA of what is left of rows without conditions."""
+        if not self._starts_linear:
+            return
+        rng = np.random.default_rng(self.net_.seed)
+        rows = np.sort(rng.permutation(X.shape[0])[:_ROWS_REGRESSED])
+        x = (dense_rows(X, rows) - self.mean_) / self.scale_
+        effects = np.linalg.lstsq(beside[rows].astype(np.float64), x)[0]
+        rest = x - beside[rows] @ effects
+        n_axes = min(self.n_components_, *x.shape)
+        pca = PCA(n_axes, random_state=self.net_.seed).fit(rest)
+        variances = pca.singular_values_**2 / len(rows)
+        n_rest = max(x.shape[1] - n_axes, 1)
+        start_probabilistic(
+            self.net_,
+            self.architecture_,
+            pca.components_,
+            variances,
+            max(rest.var(axis=0).sum() - variances.sum(), 0.0) / n_rest,
+            self._rows(X, beside, np.arange(min(ROWS_COMPARED, X.shape[0]))),
+            effects,
+        )
+
+    def _after_training(self, X, rng, n_seen, beside=None):
+        super()._after_training(X, rng, n_seen, beside)
+        rows = rng.integers(len(beside), size=min(len(beside), _ROWS_REGRESSED))
+        self._seen_conditions = beside[rows]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,200 @@
+"""Conditions: labels and numbers beside the rows, as columns that a network reads."""
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+
+
+class Conditions:
+    """The columns of y: labels become indicators, continuous columns are standardised.
+
+    A column of floats with a fractional part among them is continuous; any other holds
+    labels: strings, booleans, whole numbers.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_columns)
+
+    Attributes
+    ----------
+    labels : list of (list or None)
+        The sorted labels of each column; None for a continuous one.
+    n_outputs : int
+        Columns of what :meth:`encode` returns.
+    combinations : ndarray of shape (n_combinations, n_outputs), float32
+        The combinations of labels that y holds, continuous columns at their mean.
+    names : ndarray of shape (n_combinations,) or (n_combinations, n_columns)
+        The same as y has them.
+    frequencies : ndarray of shape (n_combinations,)
+        The share of y that has each.
+    """
+
+    def __init__(self, y):
+        columns, self._is_flat = _columns(y, "y")
+        if not columns or not len(columns[0]):
+            raise ValueError("y is empty: it holds the condition of each row.")
+        self.labels, self._means, self._stds = [], [], []
+        for number, column in enumerate(columns):
+            continuous = column.dtype.kind == "f" and np.any(column % 1)
+            self.labels.append(None if continuous else _sorted_labels(column, number))
+            self._means.append(column.mean() if continuous else 0.0)
+            self._stds.append((column.std() or 1.0) if continuous else 1.0)
+        self.n_outputs = sum(
+            1 if known is None else len(known) for known in self.labels
+        )
+        codes = [self._codes(*both) for both in zip(columns, self.labels, strict=True)]
+        _, first, counts = np.unique(
+            np.stack(codes, axis=1), axis=0, return_index=True, return_counts=True
+        )
+        self.frequencies = counts / len(columns[0])
+        self.combinations = self.encode(y, name="y")[first]
+        for place, known in zip(self._places, self.labels, strict=True):
+            if known is None:
+                self.combinations[:, place] = 0.0
+        self.names = self._named(columns, first)
+
+    @property
+    def are_labels(self):
+        """Whether no column is continuous."""
+        return None not in self.labels
+
+    @property
+    def _places(self):
+        stops = np.cumsum([1 if k is None else len(k) for k in self.labels])
+        starts = [0, *stops[:-1]]
+        return [slice(*place) for place in zip(starts, stops, strict=True)]
+
+    def _codes(self, column, known):
+        if known is None:
+            return np.zeros(len(column), dtype=np.int64)
+        place = {label: number for number, label in enumerate(known)}
+        return np.array([place.get(label, -1) for label in column.tolist()])
+
+    def _named(self, columns, rows):
+        """Return the combinations as the user wrote them."""
+        named = [
+            column[rows] if known is not None else np.full(len(rows), mean)
+            for column, known, mean in zip(
+                columns, self.labels, self._means, strict=True
+            )
+        ]
+        if self._is_flat:
+            return named[0]
+        if len({column.dtype for column in named}) > 1:
+            named = [column.astype(object) for column in named]
+        return np.stack(named, axis=1)
+
+    def encode(self, condition, n_rows=None, name="condition"):
+        """Return conditions as the network reads them.
+
+        Parameters
+        ----------
+        condition : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Or one for all rows: a scalar, or as many values as there are columns.
+        n_rows : int or None
+            How many rows there must be; None is as many as the conditions.
+        name : str
+            For messages.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs), float32
+
+        Raises
+        ------
+        ValueError
+            For a label that is not known, a wrong number of rows or columns.
+        """
+        n_columns = len(self.labels)
+        shape = np.shape(condition)
+        if n_rows is not None and shape in ((), (n_columns,) if n_columns > 1 else ()):
+            row = list(condition) if shape else [condition]
+            condition = [row] * n_rows
+        columns, _ = _columns(condition, name)
+        if len(columns) != n_columns:
+            raise ValueError(
+                f"{name} has {len(columns)} columns, but y had {n_columns} in fit."
+            )
+        if n_rows is not None and len(columns[0]) != n_rows:
+            raise ValueError(
+                f"{name} holds {len(columns[0])} conditions for {n_rows} rows."
+            )
+        encoded = np.zeros((len(columns[0]), self.n_outputs), dtype=np.float32)
+        for number, (column, known, place) in enumerate(
+            zip(columns, self.labels, self._places, strict=True)
+        ):
+            if known is None:
+                encoded[:, place.start] = self._standardised(column, number, name)
+                continue
+            codes = self._codes(column, known)
+            if codes.min(initial=0) < 0:
+                unknown = column[codes < 0][0]
+                raise ValueError(
+                    f"{name} holds {unknown!r} in column {number}, a label that fit "
+                    f"has not seen. Known: {_shortened(known)}."
+                )
+            encoded[np.arange(len(codes)), place.start + codes] = 1.0
+        return encoded
+
+    def _standardised(self, column, number, name):
+        try:
+            column = column.astype(np.float64)
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"Column {number} of {name} must be numeric, as it was in fit."
+            ) from error
+        return (column - self._means[number]) / self._stds[number]
+
+
+def _columns(y, name):
+    """Return the columns of y as 1-D arrays, and whether y had one dimension."""
+    if hasattr(y, "columns"):
+        columns, flat = [np.asarray(y[column]) for column in y.columns], False
+    else:
+        array = np.asarray(y)
+        if array.ndim not in (1, 2):
+            raise ValueError(
+                f"{name} must have one or two dimensions, not {array.ndim}."
+            )
+        flat = array.ndim == 1
+        columns = [array] if flat else list(array.T)
+    columns = [_plain(column) for column in columns]
+    for number, column in enumerate(columns):
+        missing = [
+            value for value in column.tolist() if value is None or value != value
+        ]
+        if missing:
+            raise ValueError(
+                f"{name} contains NaN or None in column {number}: every row needs a "
+                "condition."
+            )
+        if column.dtype.kind == "f" and not np.isfinite(column).all():
+            raise ValueError(f"{name} contains infinity in column {number}.")
+    check_consistent_length(*columns)
+    return columns, flat
+
+
+def _plain(column):
+    """Return a column of objects as numbers, if all of them are."""
+    if column.dtype.kind in "biufU":
+        return column
+    values = column.tolist()
+    if values and all(
+        isinstance(v, int | float | np.number) and not isinstance(v, bool)
+        for v in values
+    ):
+        return np.array(values)
+    return np.asarray(column, dtype=object)
+
+
+def _sorted_labels(column, number):
+    try:
+        return sorted(set(column.tolist()))
+    except TypeError as error:
+        raise ValueError(
+            f"Column {number} of y mixes labels of several types: make them strings."
+        ) from error
+
+
+def _shortened(known):
+    shown = ", ".join(repr(label) for label in known[:10])
+    return shown if len(known) <= 10 else f"{shown}, ... ({len(known)})"

@@ -1,0 +1,334 @@
+"""What a model of the data does: bounds, likelihoods, samples, paths between rows."""
+
+import copy
+import warnings
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.mixture import GaussianMixture
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from skae.engine.batches import Scaling
+from skae.engine.forward import Bound
+from skae.engine.normal import divergence, log_ratio, surrounding_points
+from skae.engine.seeds import draw_seed, make_generator
+from skae.engine.start import ROWS_COMPARED, start_probabilistic
+from skae.engine.watchers import WarmUp
+from skae.losses import Gaussian, as_likelihood, make_loss
+from skae.validation import as_rows
+
+_ACTIVE = 0.01  # variance of a unit's posterior mean over rows (Burda et al. 2016)
+SCORE_DRAWS = 128  # of outlier_score="log_likelihood"
+_CODES_KEPT = 4096  # training rows whose codes a mixture is fitted on
+_CLUSTERS = 10  # of that mixture
+_ROWS_PER_PASS = 4096  # draws of rows that are decoded at once
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class GenerativeMixin:
+    """The evidence bound as the loss, and the methods of a model with a prior.
+
+    The module has `posterior`, `decode` and `decode_draws`. Methods with a `beside`
+    take what stands beside the rows for the network, an array of (n_samples, n), or
+    None.
+    """
+
+    beta: float = 1.0
+    kl_warm_up: int = 0
+    free_bits: float = 0.0
+    n_importance_samples: int = 1
+
+    _parameter_constraints = {
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "kl_warm_up": [Interval(Integral, 0, None, closed="left")],
+        "free_bits": [Interval(Real, 0, None, closed="left")],
+        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    _losses_are_logarithms = True
+
+    # -- training
+
+    def _resolve(self):
+        super()._resolve()
+        if self.free_bits and self.n_importance_samples > 1:
+            raise ValueError(
+                f"free_bits={self.free_bits} is for the evidence lower bound: it needs "
+                f"n_importance_samples=1, not {self.n_importance_samples}."
+            )
+
+    def _resolve_loss(self):
+        return as_likelihood(make_loss(self.loss, default=Gaussian))
+
+    @property
+    def _starts_linear(self):
+        return super()._starts_linear and not self.loss_.is_bounded
+
+    def _criterion_params(self):
+        return {
+            "criterion": Bound,
+            "criterion__beta": self.beta,
+            "criterion__free_bits": self.free_bits,
+        }
+
+    def _module_params(self, n_features, columns):
+        return {
+            **super()._module_params(n_features, columns),
+            "module__n_draws": self.n_importance_samples,
+        }
+
+    def _watchers(self):
+        warm_up = [WarmUp(self.kl_warm_up)] if self.kl_warm_up else []
+        return [*super()._watchers(), *warm_up]
+
+    @property
+    def _patience(self):
+        return super()._patience + self.kl_warm_up
+
+    @property
+    def _n_in_sum(self):
+        return self.n_features_in_
+
+    def _start(self, X, X_val, columns, axes, variances, beside):
+        if not self._starts_linear:
+            return
+        n_rest = X.shape[1] - len(variances)
+        rest = max(columns.variance.sum() - variances.sum(), 0.0) / max(n_rest, 1)
+        start_probabilistic(
+            self.net_,
+            self.architecture_,
+            axes,
+            variances / self.scale_**2,
+            rest / self.scale_**2,
+            self._rows(X, positions=np.arange(min(ROWS_COMPARED, X.shape[0]))),
+        )
+
+    def _train(self, *args, **kwargs):
+        super()._train(*args, **kwargs)
+        if not len(self.active_units_):
+            warnings.warn(
+                f"Posterior collapse: none of the {self.n_components_} units of the "
+                "code depends on X. Lower beta, raise it slowly (kl_warm_up), spare "
+                "some of each unit's divergence (free_bits), or train for longer.",
+                stacklevel=4,
+            )
+
+    def _after_training(self, X, rng, n_seen, beside=None):
+        """Learn which units are active, and keep codes for a mixture."""
+        super()._after_training(X, rng, n_seen, beside)
+        sums = torch.zeros(2, self.n_components_, dtype=torch.float64)
+
+        def add(net, x):
+            means = net.encode(x).double().cpu()
+            sums[0] += means.sum(0)
+            sums[1] += means.square().sum(0)
+            return torch.empty(len(x), 0)
+
+        self._map(X, add, 0, beside=beside)
+        self._mean_sums = sums.numpy() + (self._mean_sums if n_seen else 0.0)
+        mean, square = self._mean_sums / self.n_samples_seen_
+        self.active_units_ = np.flatnonzero(square - mean**2 > _ACTIVE)
+        rows = np.arange(X.shape[0])
+        if len(rows) > _CODES_KEPT:
+            rows = np.sort(rng.choice(len(rows), _CODES_KEPT, replace=False))
+        mean, std = self._posterior(X[rows], None if beside is None else beside[rows])
+        self._codes = mean + std * rng.normal(size=mean.shape).astype(mean.dtype)
+        self._mixture = None
+
+    @property
+    def dispersion_(self):
+        """What the likelihood learned: its variance (Gaussian) or scale (Laplace)."""
+        check_is_fitted(self)
+        criterion = self.net_.criterion_
+        if criterion.dispersion is None:
+            return None
+        with torch.no_grad():
+            width = criterion.loss.dispersion(criterion.dispersion.cpu(), self.scale_)
+        return width.numpy() if width.ndim else float(width)
+
+    # -- rows to numbers
+
+    def _posterior(self, X, beside=None):
+        """Return mean and standard deviation of the codes of validated rows."""
+        both = self._map(
+            X, lambda net, x: torch.cat(net.posterior(x), 1), 2 * self.n_components_,
+            beside=beside,
+        )  # fmt: skip
+        mean, log_variance = np.split(both, 2, axis=1)
+        return mean, np.exp(0.5 * log_variance)
+
+    def _row_losses(self, X, beside=None):
+        """Return minus the evidence lower bound of each row, in nats."""
+        return self._expected_losses(X, beside, with_divergence=True)
+
+    def _expected_losses(self, X, beside=None, *, with_divergence):
+        """Return the posterior mean of the loss of rows, by fixed points around it."""
+        points = torch.from_numpy(surrounding_points(self.n_components_))
+        criterion = self.net_.criterion_
+
+        def compute(net, x):
+            mean, log_variance = net.posterior(x)
+            std = torch.exp(0.5 * log_variance)
+            total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
+            for chunk in points.to(x).split(_per_pass(x)):
+                codes = mean + std * chunk.unsqueeze(1)
+                outputs = net.decode_draws(codes, x)
+                total += criterion.row_losses(outputs, x).sum(0)
+            total /= len(points)
+            if with_divergence:
+                total += divergence(mean, log_variance).sum(1)
+            return total
+
+        losses = self._map(X, compute, beside=beside, value_range=self.loss_.range)
+        losses += self._row_shift
+        return losses
+
+    def _log_likelihood(self, X, n_draws, generator, beside=None, *, alike=False):
+        """Return the importance-weighted bound of validated rows, in nats.
+
+        `alike` takes the same draws for each row: its value does not depend on others.
+        """
+        criterion = self.net_.criterion_
+
+        def compute(net, x):
+            mean, log_variance = net.posterior(x)
+            std = torch.exp(0.5 * log_variance)
+            total = torch.full((len(x),), -np.inf, dtype=x.dtype, device=x.device)
+            left = n_draws
+            while left:
+                n = min(left, _per_pass(x))
+                left -= n
+                shape = (n, 1 if alike else len(x), self.n_components_)
+                noise = torch.randn(shape, generator=generator, dtype=x.dtype)
+                noise = noise.to(x.device)
+                codes = mean + std * noise
+                weights = -log_ratio(noise, log_variance, codes)
+                weights -= criterion.row_losses(net.decode_draws(codes, x), x)
+                total = torch.logaddexp(total, weights.logsumexp(0))
+            if alike:
+                generator.manual_seed(0)
+            return total - np.log(n_draws)
+
+        bound = self._map(X, compute, beside=beside, value_range=self.loss_.range)
+        bound -= self._row_shift
+        return bound
+
+    # -- numbers to rows
+
+    def _sample(self, n_samples, random_state, latent, draw, beside=None):
+        codes, generator = self._sample_codes(n_samples, random_state, latent)
+        criterion = self.net_.criterion_
+        make = criterion.reconstruction
+        if draw:
+
+            def make(output):
+                return criterion.draw(output.cpu(), generator)
+
+        rows = self._map(
+            codes,
+            lambda net, code: make(net.decode(code)),
+            self.n_features_in_,
+            scaling=Scaling(None),
+            beside=beside,
+        )
+        return self._scaling.inverse(rows)
+
+    def _sample_codes(self, n_samples, random_state, latent):
+        check_is_fitted(self)
+        check_samples(n_samples)
+        seed = draw_seed(random_state)
+        rng = np.random.default_rng(seed)
+        generator = make_generator(seed)
+        if isinstance(latent, str) and latent == "prior":
+            return rng.standard_normal((n_samples, self.n_components_)), generator
+        if isinstance(latent, str) and latent == "mixture":
+            if self._mixture is None:
+                self._mixture = GaussianMixture(
+                    min(_CLUSTERS, len(self._codes)), random_state=self.net_.seed
+                ).fit(self._codes)
+            latent = self._mixture
+        if not hasattr(latent, "sample"):
+            raise ValueError(
+                f"latent={latent!r} must be 'prior', 'mixture' or a fitted model of "
+                "codes with a method sample, such as GaussianMixture."
+            )
+        if hasattr(latent, "random_state"):  # its own draws repeat with ours
+            latent = _seeded(latent, seed)
+        codes = latent.sample(n_samples)
+        codes = codes[0] if isinstance(codes, tuple) else codes
+        codes = check_array(codes, input_name="latent.sample")
+        if codes.shape[1] != self.n_components_:
+            raise ValueError(
+                f"latent={latent!r} makes codes of {codes.shape[1]} components, but "
+                f"{type(self).__name__} has {self.n_components_}."
+            )
+        return codes[rng.permutation(len(codes))], generator
+
+    def _decode_paths(self, codes, beside=None):
+        """Decode codes of shape (n_rows, n_steps, n_components), `beside` alike."""
+        shape = codes.shape[:2]
+        if beside is not None:
+            beside = beside.reshape(-1, beside.shape[2])
+        rows = self._decode(codes.reshape(-1, codes.shape[2]), beside)
+        return rows.reshape(*shape, -1)
+
+    def _interpolated(self, codes_a, codes_b, n_steps):
+        """Return codes of shape (n_rows, n_steps, n_components), ends included."""
+        if not isinstance(n_steps, Integral) or n_steps < 2:
+            raise ValueError(f"n_steps={n_steps!r} must be an integer of 2 or more.")
+        shares = np.linspace(0, 1, n_steps, dtype=codes_a.dtype)[:, None]
+        return codes_a[:, None] * (1 - shares) + codes_b[:, None] * shares
+
+    def _pair(self, X_a, X_b):
+        """Return two validated sets of rows of the same length."""
+        check_is_fitted(self)
+        X_a = as_rows(self, X_a, name="X_a")
+        X_b = as_rows(self, X_b, name="X_b")
+        if X_a.shape[0] != X_b.shape[0]:
+            raise ValueError(
+                f"X_a has {X_a.shape[0]} rows and X_b {X_b.shape[0]}: paths lead from "
+                "each row of the one to the same row of the other."
+            )
+        return X_a, X_b
+
+    def _traversed(self, codes, component, values):
+        """Return codes with one component set to each of the values in turn."""
+        if not isinstance(component, Integral) or not (
+            0 <= component < self.n_components_
+        ):
+            raise ValueError(
+                f"component={component!r} does not exist: components are 0 to "
+                f"{self.n_components_ - 1}."
+            )
+        values = np.linspace(-3, 3, 11) if values is None else values
+        values = check_array(values, ensure_2d=False, input_name="values").ravel()
+        paths = np.repeat(codes[:, None], len(values), axis=1)
+        paths[:, :, component] = values
+        return paths
+
+
+def check_samples(n_samples):
+    """Raise if `n_samples` is not a number of samples."""
+    if not isinstance(n_samples, Integral) or n_samples < 1:
+        raise ValueError(f"n_samples={n_samples!r} must be an integer of 1 or more.")
+
+
+def check_draws(n_draws):
+    """Raise if `n_draws` is not a number of draws."""
+    if not isinstance(n_draws, Integral) or n_draws < 1:
+        raise ValueError(f"n_draws={n_draws!r} must be an integer of 1 or more.")
+
+
+def _per_pass(x):
+    return max(1, _ROWS_PER_PASS // len(x))
+
+
+def _seeded(model, seed):
+    """Return a shallow copy of a fitted model that draws from `seed`."""
+    model = copy.copy(model)
+    model.random_state = seed
+    return model

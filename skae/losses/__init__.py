@@ -1,0 +1,61 @@
+"""Losses: what a reconstruction costs, and the likelihood that this is."""
+
+from sklearn.base import clone
+
+from skae.losses.base import Loss
+from skae.losses.errors import AbsoluteError, Huber, SquaredError
+from skae.losses.likelihoods import BinaryCrossEntropy, Gaussian, Laplace, Poisson
+
+LOSSES = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "gaussian": Gaussian,
+    "laplace": Laplace,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "poisson": Poisson,
+}
+
+__all__ = [
+    "LOSSES",
+    "AbsoluteError",
+    "BinaryCrossEntropy",
+    "Gaussian",
+    "Huber",
+    "Laplace",
+    "Loss",
+    "Poisson",
+    "SquaredError",
+    "as_likelihood",
+    "make_loss",
+]
+
+_LIKELIHOODS = {SquaredError: Gaussian, AbsoluteError: Laplace}
+
+
+def make_loss(loss, default=SquaredError):
+    """Return a validated clone of a loss; of a name or of None, its class's object."""
+    if loss is None:
+        loss = default()
+    loss = LOSSES[loss]() if isinstance(loss, str) else clone(loss)
+    loss._validate_params()
+    return loss
+
+
+def as_likelihood(loss):
+    """Return the loss, or the likelihood of learned width that an error stands for.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if loss.is_likelihood:
+        return loss
+    if type(loss) in _LIKELIHOODS:
+        kind = _LIKELIHOODS[type(loss)]
+        return kind(output_activation=loss.output_activation)
+    raise ValueError(
+        f"loss={loss!r} is no likelihood, which a variational estimator needs. Use "
+        "Gaussian, Laplace, BinaryCrossEntropy or Poisson."
+    )

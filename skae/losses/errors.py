@@ -1,0 +1,115 @@
+"""Errors: what a reconstruction costs, in units of X."""
+
+from dataclasses import dataclass
+from numbers import Real
+
+from sklearn.base import clone
+from sklearn.utils._param_validation import Interval
+from torch.nn import functional as F
+
+from skae.losses.base import Loss
+
+
+class SquaredError(Loss):
+    """Squared error: the Gaussian likelihood with one fixed variance.
+
+    ``(x - output_activation(output)) ** 2`` per element, in units of X squared.
+
+    Parameters
+    ----------
+    output_activation : str or torch.nn.Module class, default="auto"
+        Applied to the decoder's output; "auto" is the identity. With an activation of
+        bounded range, such as "sigmoid", X must lie in that range.
+
+    Examples
+    --------
+    >>> from skae import Autoencoder, SquaredError
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().data[:100] / 16
+    >>> loss = SquaredError(output_activation="sigmoid")
+    >>> ae = Autoencoder(8, loss=loss, max_epochs=2, random_state=0).fit(X)
+    >>> bool(ae.reconstruct(X).min() >= 0)
+    True
+    """
+
+    is_likelihood = False
+
+    def per_element(self, output, x):
+        """Return the squared error of each element, in units of x squared."""
+        return (self.activation()(output) - x).square()
+
+    def unit(self, scale):
+        """Return ``scale ** 2``."""
+        return scale**2
+
+
+class AbsoluteError(SquaredError):
+    """Absolute error: the Laplace likelihood with one fixed scale.
+
+    ``|x - output_activation(output)|`` per element, in units of X.
+
+    Parameters
+    ----------
+    output_activation : str or torch.nn.Module class, default="auto"
+        Applied to the decoder's output; "auto" is the identity. With an activation of
+        bounded range, such as "sigmoid", X must lie in that range.
+
+    Examples
+    --------
+    >>> from skae import AbsoluteError
+    >>> AbsoluteError(output_activation="sigmoid")
+    AbsoluteError(output_activation='sigmoid')
+    """
+
+    def per_element(self, output, x):
+        """Return the absolute error of each element, in units of x."""
+        return (self.activation()(output) - x).abs()
+
+    def unit(self, scale):
+        """Return `scale`."""
+        return scale
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Huber(SquaredError):
+    """Huber's loss: squared for small residuals r, absolute for large ones.
+
+    ``r ** 2 / 2`` where ``|r| <= delta``, else ``delta * (|r| - delta / 2)``
+    (Huber 1964), in units of X squared.
+
+    Parameters
+    ----------
+    output_activation : str or torch.nn.Module class, default="auto"
+        Applied to the decoder's output; "auto" is the identity. With an activation of
+        bounded range, such as "sigmoid", X must lie in that range.
+    delta : float, default=1.0
+        The residual at which the loss turns from squared to absolute, in units of X.
+
+    References
+    ----------
+    Huber, P. J. (1964). Robust estimation of a location parameter. Annals of
+    Mathematical Statistics 35.
+
+    Examples
+    --------
+    >>> from skae import Huber
+    >>> Huber(delta=0.5)
+    Huber(delta=0.5)
+    """
+
+    delta: float = 1.0
+
+    _parameter_constraints = {
+        **Loss._parameter_constraints,
+        "delta": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def per_element(self, output, x):
+        """Return Huber's loss of each element, in units of x squared."""
+        return F.huber_loss(
+            self.activation()(output), x, reduction="none", delta=self.delta
+        )
+
+    def for_unit(self, scale):
+        """Return this loss with `delta` divided by `scale`."""
+        return clone(self).set_params(delta=self.delta / scale)

@@ -1,0 +1,274 @@
+"""Likelihoods: losses in nats, each a density or a probability of X to draw from."""
+
+import math
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
+from torch.nn import functional as F
+
+from skae.activations import Exponential
+from skae.losses.base import Loss
+
+_EPSILON = 1e-7  # keeps the logarithm of a rate or a probability finite
+_NARROWEST = 1e-6  # variance, where that of a typical column is 1
+_PACE = 10.0  # of a learned width: it has to follow the network's errors
+_WIDTH = [
+    StrOptions({"learned", "per_feature"}),
+    Interval(Real, 0, None, closed="neither"),
+]
+
+
+class _OfLearnedWidth(Loss):
+    """Base of the densities about the output, whose width is learned or given.
+
+    What is learned is a logarithm, shared by all features or of each.
+    """
+
+    is_density = True
+
+    def start_dispersion(self, n_features, variance):
+        """Return the logarithm that `variance` has; see :class:`Loss`."""
+        if not isinstance(self._width, str):
+            return None
+        shape = (n_features,) if self._width == "per_feature" else ()
+        start = math.log(max(variance - _NARROWEST, _NARROWEST)) / _PACE
+        return torch.full(shape, start, dtype=torch.float32)
+
+    def _variance(self, dispersion):
+        return _NARROWEST + torch.exp(_PACE * dispersion)
+
+    def _residual(self, output, x):
+        return self.activation()(output) - x
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Gaussian(_OfLearnedWidth):
+    """Gaussian likelihood: squared error whose weight is learned.
+
+    ``(x - m) ** 2 / (2 v) + log(2 pi v) / 2`` per element, in nats, with m the output
+    after its activation and v the variance. A learned variance settles at the mean
+    squared error, so that error and divergence have the weights of a probability
+    whatever the columns' units (Rybkin et al. 2021).
+
+    Parameters
+    ----------
+    output_activation : str or torch.nn.Module class, default="auto"
+        Applied to the decoder's output; "auto" is the identity. With an activation of
+        bounded range, such as "sigmoid", X must lie in that range.
+    variance : "learned", "per_feature" or float, default="learned"
+        One that is learned, one learned for each feature, or a number, in units of X
+        squared. Learned ones stay above a millionth of the columns' mean variance.
+
+    References
+    ----------
+    Rybkin, O., Daniilidis, K. and Levine, S. (2021). Simple and effective VAE training
+    with calibrated decoders. International Conference on Machine Learning.
+
+    Examples
+    --------
+    >>> from skae import Gaussian
+    >>> Gaussian(variance="per_feature")
+    Gaussian(variance='per_feature')
+    """
+
+    variance: float | str = "learned"
+
+    _parameter_constraints = {**Loss._parameter_constraints, "variance": _WIDTH}
+
+    @property
+    def _width(self):
+        return self.variance
+
+    @property
+    def given_variance(self):
+        """The variance, if it is not learned."""
+        return None if isinstance(self.variance, str) else self.variance
+
+    def dispersion(self, learned, scale=1.0):
+        """Return the variance, in units of X squared."""
+        return self._variance(learned) * scale**2
+
+    def per_element(self, output, x, learned=None):
+        """Return the negative log-density of each element, in nats."""
+        squares = self._residual(output, x).square()
+        if learned is None:
+            constant = 0.5 * math.log(2 * math.pi * self.variance)
+            return squares * (0.5 / self.variance) + constant
+        variance = self._variance(learned)
+        return squares * (0.5 / variance) + 0.5 * torch.log(2 * math.pi * variance)
+
+    def draw(self, output, generator, learned=None):
+        """Draw from the normal distribution about the output."""
+        variance = self.variance if learned is None else self._variance(learned)
+        noise = torch.empty_like(output).normal_(generator=generator)
+        return self.activation()(output) + noise * variance**0.5
+
+    def for_unit(self, scale):
+        """Return this loss with a given variance divided by ``scale ** 2``."""
+        if isinstance(self.variance, str):
+            return clone(self)
+        return clone(self).set_params(variance=self.variance / scale**2)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Laplace(_OfLearnedWidth):
+    """Laplace likelihood: absolute error whose weight is learned.
+
+    ``|x - m| / b + log(2 b)`` per element, in nats, with m the output after its
+    activation and b the scale. Heavier tails than the Gaussian's: a few wild values
+    weigh less.
+
+    Parameters
+    ----------
+    output_activation : str or torch.nn.Module class, default="auto"
+        Applied to the decoder's output; "auto" is the identity. With an activation of
+        bounded range, such as "sigmoid", X must lie in that range.
+    scale : "learned", "per_feature" or float, default="learned"
+        One that is learned, one learned for each feature, or a number, in units of X.
+        Learned ones stay above a 1,400th of the columns' typical standard deviation.
+
+    Examples
+    --------
+    >>> from skae import Laplace
+    >>> Laplace(scale=0.5)
+    Laplace(scale=0.5)
+    """
+
+    scale: float | str = "learned"
+
+    _parameter_constraints = {**Loss._parameter_constraints, "scale": _WIDTH}
+
+    @property
+    def _width(self):
+        return self.scale
+
+    @property
+    def given_variance(self):
+        """The variance, if the scale is not learned."""
+        return None if isinstance(self.scale, str) else 2 * self.scale**2
+
+    def dispersion(self, learned, scale=1.0):
+        """Return the scale, in units of X."""
+        return self._scale(learned) * scale
+
+    def _scale(self, learned):
+        return (0.5 * self._variance(learned)).sqrt()  # the variance is 2 b squared
+
+    def per_element(self, output, x, learned=None):
+        """Return the negative log-density of each element, in nats."""
+        errors = self._residual(output, x).abs()
+        if learned is None:
+            return errors / self.scale + math.log(2 * self.scale)
+        scale = self._scale(learned)
+        return errors / scale + torch.log(2 * scale)
+
+    def draw(self, output, generator, learned=None):
+        """Draw from the Laplace distribution about the output."""
+        scale = self.scale if learned is None else self._scale(learned)
+        sizes = torch.empty_like(output).exponential_(generator=generator)
+        coins = torch.empty_like(output).bernoulli_(0.5, generator=generator)
+        return self.activation()(output) + scale * sizes * (2 * coins - 1)
+
+    def for_unit(self, scale):
+        """Return this loss with a given scale divided by `scale`."""
+        if isinstance(self.scale, str):
+            return clone(self)
+        return clone(self).set_params(scale=self.scale / scale)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class BinaryCrossEntropy(Loss):
+    """Binary cross-entropy: the Bernoulli likelihood, for X in [0, 1].
+
+    ``-x * log(p) - (1 - x) * log(1 - p)`` per element, in nats, with p the output after
+    its activation.
+
+    Parameters
+    ----------
+    output_activation : str or torch.nn.Module class, default="auto"
+        Applied to the decoder's output; "auto" is the sigmoid, computed from the
+        logits. What any other gives is cut to (0, 1).
+    binarize : bool, default=False
+        Whether training draws each value afresh in each step, 1 with probability x,
+        as the input and as the target. Scores are those of the rows as they come.
+
+    Examples
+    --------
+    >>> from skae import Autoencoder, BinaryCrossEntropy
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().data[:100] > 8
+    >>> ae = Autoencoder(8, loss=BinaryCrossEntropy(), max_epochs=2, random_state=0)
+    >>> ae.fit(X).transform(X).shape
+    (100, 8)
+    """
+
+    binarize: bool = False
+
+    natural_activation = nn.Sigmoid
+    range = (0.0, 1.0)
+
+    _parameter_constraints = {
+        **Loss._parameter_constraints,
+        "binarize": ["boolean"],
+    }
+
+    def prepare(self, x, generator):
+        """Return x, or zeros and ones drawn with x as the probability of a one."""
+        if not self.binarize:
+            return x
+        return torch.rand(x.shape, generator=generator, device=x.device).lt_(x)
+
+    def per_element(self, output, x):
+        """Return the cross-entropy of each element, in nats."""
+        if isinstance(self.activation(), nn.Sigmoid):
+            return F.binary_cross_entropy_with_logits(output, x, reduction="none")
+        p = self.activation()(output).clamp(_EPSILON, 1 - _EPSILON)
+        return -x * torch.log(p) - (1 - x) * torch.log1p(-p)
+
+    def draw(self, output, generator):
+        """Draw zeros and ones."""
+        return torch.bernoulli(self.activation()(output), generator=generator)
+
+
+class Poisson(Loss):
+    """Poisson negative log-likelihood, for counts X >= 0.
+
+    ``rate - x * log(rate) + log(x!)`` per element, in nats, with the rate the output
+    after its activation.
+
+    Parameters
+    ----------
+    output_activation : str or torch.nn.Module class, default="auto"
+        Applied to the decoder's output; "auto" is the exponential, computed from the
+        logarithm of the rate. What any other gives is cut to positive values.
+
+    Examples
+    --------
+    >>> from skae import Autoencoder, Poisson
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().data[:100]
+    >>> ae = Autoencoder(8, loss=Poisson(), max_epochs=2, random_state=0).fit(X)
+    >>> bool(ae.reconstruct(X).min() > 0)
+    True
+    """
+
+    natural_activation = Exponential
+    range = (0.0, np.inf)
+
+    def per_element(self, output, x):
+        """Return the negative log-likelihood of each element, in nats."""
+        if isinstance(self.activation(), Exponential):
+            rate, log_rate = torch.exp(output), output
+        else:
+            rate = self.activation()(output).clamp(min=_EPSILON)
+            log_rate = torch.log(rate)
+        return rate - x * log_rate + torch.lgamma(x + 1)
+
+    def draw(self, output, generator):
+        """Draw counts."""
+        return torch.poisson(self.activation()(output), generator=generator)
