@@ -52,7 +52,9 @@ class TrainingMixin:
         watchers = self._watchers()
         best = None
         if valid is not None and self.early_stopping is not False:
-            best = BestWeights(valid, self._patience)
+            best = BestWeights(
+                valid, self._patience, cautious=not self._losses_are_logarithms
+            )
             watchers.append(best)
         own_schedule = not any(
             isinstance(callback, LRScheduler) for _, callback in self.net_.callbacks_

@@ -18,11 +18,15 @@ class BestWeights(Callback):
         The rows that the net is validated on.
     patience : int
         Stop after so many epochs without a lower validation loss.
+    cautious : bool
+        Whether the start is kept unless an epoch is clearly better; else any epoch of
+        lower loss replaces it.
     """
 
-    def __init__(self, valid, patience):
+    def __init__(self, valid, patience, cautious=True):
         self.valid = valid
         self.patience = patience
+        self.cautious = cautious
 
     def on_train_begin(self, net, **kwargs):
         """Take the start as the best so far."""
@@ -38,7 +42,9 @@ class BestWeights(Callback):
         rows = net.valid_rows
         loss = rows.mean()
         self.epoch += 1
-        if loss < self.kept_loss and clearly_better(rows, self.start_rows):
+        if loss < self.kept_loss and (
+            not self.cautious or clearly_better(rows, self.start_rows)
+        ):
             self.kept = net.weights()
             self.kept_loss, self.kept_epoch = loss, self.epoch
         self.waited = 0 if loss < self.lowest_loss else self.waited + 1
