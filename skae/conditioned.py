@@ -55,6 +55,9 @@ class ConditionedMixin:
 
     # -- rows to codes and numbers
 
+    def _encode(self, X, beside=None):
+        return super()._encode(X, self._beside(X, None) if beside is None else beside)
+
     def transform(self, X, *, condition=None):
         """Encode rows.
 
@@ -170,8 +173,10 @@ class ConditionedMixin:
         """
         check_is_fitted(self)
         rows = as_rows(self, X)
-        cells = self._cell_losses(rows, self._beside(rows, condition))
-        return like_input(X, cells) if per_feature else cells.sum(axis=1)
+        beside = self._beside(rows, condition)
+        if per_feature:
+            return like_input(X, self._cell_losses(rows, beside))
+        return self._reconstruction_losses(rows, beside)
 
     # -- rows to rows
 

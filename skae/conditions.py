@@ -105,10 +105,10 @@ class Conditions:
             For a label that is not known, a wrong number of rows or columns.
         """
         n_columns = len(self.labels)
-        shape = np.shape(condition)
-        if n_rows is not None and shape in ((), (n_columns,) if n_columns > 1 else ()):
-            row = list(condition) if shape else [condition]
-            condition = [row] * n_rows
+        if n_rows is not None and not hasattr(condition, "columns"):
+            condition = _array(condition)
+            if condition.shape in ((), (n_columns,) if n_columns > 1 else ()):
+                condition = np.tile(condition.reshape(1, -1), (n_rows, 1))
         columns, _ = _columns(condition, name)
         if len(columns) != n_columns:
             raise ValueError(
@@ -127,7 +127,7 @@ class Conditions:
                 continue
             codes = self._codes(column, known)
             if codes.min(initial=0) < 0:
-                unknown = column[codes < 0][0]
+                unknown = column[codes < 0].tolist()[0]
                 raise ValueError(
                     f"{name} holds {unknown!r} in column {number}, a label that fit "
                     f"has not seen. Known: {_shortened(known)}."
@@ -150,7 +150,7 @@ def _columns(y, name):
     if hasattr(y, "columns"):
         columns, flat = [np.asarray(y[column]) for column in y.columns], False
     else:
-        array = np.asarray(y)
+        array = _array(y)
         if array.ndim not in (1, 2):
             raise ValueError(
                 f"{name} must have one or two dimensions, not {array.ndim}."
@@ -173,8 +173,15 @@ def _columns(y, name):
     return columns, flat
 
 
+def _array(y):
+    """Return y as an array; lists may mix types, which NumPy would make strings."""
+    return np.asarray(y) if hasattr(y, "__array__") else np.array(y, dtype=object)
+
+
 def _plain(column):
     """Return a column of objects as numbers, if all of them are."""
+    if column.dtype.kind == "c":
+        raise ValueError("Complex data not supported: conditions are labels or reals.")
     if column.dtype.kind in "biufU":
         return column
     values = column.tolist()

@@ -169,7 +169,8 @@ class GenerativeMixin:
         if criterion.dispersion is None:
             return None
         with torch.no_grad():
-            width = criterion.loss.dispersion(criterion.dispersion.cpu(), self.scale_)
+            learned = criterion.dispersion.cpu().double()
+            width = criterion.loss.dispersion(learned, self.scale_)
         return width.numpy() if width.ndim else float(width)
 
     # -- rows to numbers
@@ -182,6 +183,10 @@ class GenerativeMixin:
         )  # fmt: skip
         mean, log_variance = np.split(both, 2, axis=1)
         return mean, np.exp(0.5 * log_variance)
+
+    def _reconstruction_losses(self, X, beside=None):
+        """Return the loss of each row's reconstruction from its mean code, in nats."""
+        return self._cell_losses(X, beside).sum(axis=1)
 
     def _row_losses(self, X, beside=None):
         """Return minus the evidence lower bound of each row, in nats."""
@@ -209,30 +214,39 @@ class GenerativeMixin:
         losses += self._row_shift
         return losses
 
-    def _log_likelihood(self, X, n_draws, generator, beside=None, *, alike=False):
+    def _log_likelihood(self, X, n_draws, generator, beside=None):
         """Return the importance-weighted bound of validated rows, in nats.
 
-        `alike` takes the same draws for each row: its value does not depend on others.
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (n_samples, n_features)
+        n_draws : int
+        generator : torch.Generator or None
+            None takes fixed draws, the same for each row: its value then does not
+            depend on other rows.
+        beside : ndarray of shape (n_samples, n) or None
         """
         criterion = self.net_.criterion_
+        fixed = None
+        if generator is None:
+            rng = np.random.default_rng(0)
+            fixed = torch.from_numpy(rng.normal(size=(n_draws, 1, self.n_components_)))
 
         def compute(net, x):
             mean, log_variance = net.posterior(x)
             std = torch.exp(0.5 * log_variance)
             total = torch.full((len(x),), -np.inf, dtype=x.dtype, device=x.device)
-            left = n_draws
-            while left:
-                n = min(left, _per_pass(x))
-                left -= n
-                shape = (n, 1 if alike else len(x), self.n_components_)
-                noise = torch.randn(shape, generator=generator, dtype=x.dtype)
-                noise = noise.to(x.device)
+            for first in range(0, n_draws, _per_pass(x)):
+                shape = (min(_per_pass(x), n_draws - first), *mean.shape)
+                if fixed is None:
+                    noise = torch.randn(shape, generator=generator, dtype=x.dtype)
+                else:
+                    noise = fixed[first : first + shape[0]]
+                noise = noise.to(x)
                 codes = mean + std * noise
                 weights = -log_ratio(noise, log_variance, codes)
                 weights -= criterion.row_losses(net.decode_draws(codes, x), x)
                 total = torch.logaddexp(total, weights.logsumexp(0))
-            if alike:
-                generator.manual_seed(0)
             return total - np.log(n_draws)
 
         bound = self._map(X, compute, beside=beside, value_range=self.loss_.range)

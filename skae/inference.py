@@ -114,7 +114,8 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         per_feature : bool, default=False
-            Whether to return the cells. Their mean over a row is the row's loss.
+            Whether to return the cells. Their mean over a row is the row's loss, their
+            sum where the estimator is variational.
 
         Returns
         -------
@@ -126,7 +127,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         rows = as_rows(self, X)
         if per_feature:
             return like_input(X, self._cell_losses(rows))
-        return self._row_losses(rows)
+        return self._reconstruction_losses(rows)
 
     def score(self, X, y=None):
         """Return minus the mean loss of the rows, without penalties.
@@ -187,6 +188,9 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         losses *= self.loss_.unit(self.scale_)
         losses += self.loss_.shift(self.scale_)
         return losses
+
+    def _reconstruction_losses(self, X, beside=None):
+        return self._row_losses(X, beside)
 
     def _row_losses(self, X, beside=None):
         """Return the loss of each row, in units of X."""

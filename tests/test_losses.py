@@ -10,7 +10,9 @@ from skae import (
     Autoencoder,
     BinaryCrossEntropy,
     Dense,
+    Gaussian,
     Huber,
+    Laplace,
     Loss,
     Poisson,
     SquaredError,
@@ -96,7 +98,7 @@ def test_loss_is_lowest_at_the_truth(kind):
     losses = loss.per_element(grid, x.expand_as(grid))
     best = loss.activation()(grid[losses.argmin()])
     assert best.item() == pytest.approx(0.4, abs=0.01)
-    assert (losses >= 0).all()
+    assert loss.is_density or (losses >= 0).all()
 
 
 @pytest.mark.parametrize(
@@ -119,13 +121,14 @@ def test_ranges(loss, bounds):
 
 @pytest.mark.parametrize("kind", LOSSES, ids=name_of)
 def test_units(kind, rng):
-    """The loss of scaled rows, times its unit, is the loss of the rows."""
-    loss = kind()
+    """The loss of scaled rows, times its unit and shifted, is the loss of the rows."""
+    loss = kind(**{Gaussian: {"variance": 3.0}, Laplace: {"scale": 3.0}}.get(kind, {}))
     if loss.is_bounded:
         assert loss.unit(1.0) == 1.0
         return
     x, output = torch.tensor(rng.normal(size=(2, 5, 3)) * 7)
     scaled = loss.for_unit(7.0).per_element(output / 7, x / 7) * loss.unit(7.0)
+    scaled += loss.shift(7.0)
     torch.testing.assert_close(scaled, loss.per_element(output, x))
 
 
@@ -135,6 +138,8 @@ def test_units(kind, rng):
         ("squared_error", SquaredError),
         ("absolute_error", AbsoluteError),
         ("huber", Huber),
+        ("gaussian", Gaussian),
+        ("laplace", Laplace),
         ("binary_cross_entropy", BinaryCrossEntropy),
         ("poisson", Poisson),
     ],

@@ -276,8 +276,7 @@ class VariationalAutoencoder(ThresholdMixin, GenerativeMixin, BaseAutoencoder):
             return self._row_losses(X)
         if self.outlier_score == "reconstruction_probability":
             return self._expected_losses(X, with_divergence=False)
-        generator = make_generator(0)
-        return -self._log_likelihood(X, SCORE_DRAWS, generator, alike=True)
+        return -self._log_likelihood(X, SCORE_DRAWS, None)
 
     def posterior(self, X):
         """Return what the codes of rows may be: a normal distribution of each unit.

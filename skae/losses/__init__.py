@@ -4,7 +4,13 @@ from sklearn.base import clone
 
 from skae.losses.base import Loss
 from skae.losses.errors import AbsoluteError, Huber, SquaredError
-from skae.losses.likelihoods import BinaryCrossEntropy, Gaussian, Laplace, Poisson
+from skae.losses.likelihoods import (
+    BinaryCrossEntropy,
+    Gaussian,
+    HuberDensity,
+    Laplace,
+    Poisson,
+)
 
 LOSSES = {
     "squared_error": SquaredError,
@@ -30,7 +36,7 @@ __all__ = [
     "make_loss",
 ]
 
-_LIKELIHOODS = {SquaredError: Gaussian, AbsoluteError: Laplace}
+_LIKELIHOODS = {SquaredError: Gaussian, AbsoluteError: Laplace, Huber: HuberDensity}
 
 
 def make_loss(loss, default=SquaredError):
@@ -53,8 +59,7 @@ def as_likelihood(loss):
     if loss.is_likelihood:
         return loss
     if type(loss) in _LIKELIHOODS:
-        kind = _LIKELIHOODS[type(loss)]
-        return kind(output_activation=loss.output_activation)
+        return _LIKELIHOODS[type(loss)](**loss.get_params())
     raise ValueError(
         f"loss={loss!r} is no likelihood, which a variational estimator needs. Use "
         "Gaussian, Laplace, BinaryCrossEntropy or Poisson."

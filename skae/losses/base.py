@@ -20,16 +20,15 @@ class Loss(BaseEstimator):
 
     A subclass defines :meth:`per_element` and what sets it apart: `natural_activation`
     is what ``output_activation="auto"`` stands for, `range` the closed interval of X on
-    which the loss is defined. Variational estimators take those with `is_likelihood`,
-    whose loss is a negative log-likelihood in nats with nothing left out; with
-    :meth:`draw` they draw rows too.
+    which the loss is defined. Variational estimators take those that have no unit: a
+    negative log-likelihood in nats, with nothing left out; with :meth:`draw` they draw
+    rows too.
     """
 
     output_activation: str | type = "auto"
 
     natural_activation = nn.Identity
     range = (-np.inf, np.inf)
-    is_likelihood = True
     is_density = False  # of a continuous X: the loss may be negative
     given_variance = None  # of a density whose width is not learned
 
@@ -58,6 +57,10 @@ class Loss(BaseEstimator):
         Tensor of shape (n_samples, n_features)
         """
         raise NotImplementedError(f"{type(self).__name__} must define per_element.")
+
+    def per_row(self, output, x, *learned):
+        """Return the mean of :meth:`per_element` over each row, shape (n_samples,)."""
+        return self.per_element(output, x, *learned).flatten(1).mean(1)
 
     def draw(self, output, generator):
         """Draw a row for each row of the decoder's output.
@@ -107,6 +110,11 @@ class Loss(BaseEstimator):
     def is_bounded(self):
         """Whether X has a range, so that columns are neither centred nor scaled."""
         return self.target_range != (-np.inf, np.inf)
+
+    @property
+    def is_likelihood(self):
+        """Whether the loss is in nats, without a unit."""
+        return self.unit(2.0) == 1.0
 
     def for_unit(self, scale):
         """Return this loss for targets that were divided by `scale`."""

@@ -32,8 +32,6 @@ class SquaredError(Loss):
     True
     """
 
-    is_likelihood = False
-
     def per_element(self, output, x):
         """Return the squared error of each element, in units of x squared."""
         return (self.activation()(output) - x).square()

@@ -26,7 +26,8 @@ _WIDTH = [
 class _OfLearnedWidth(Loss):
     """Base of the densities about the output, whose width is learned or given.
 
-    What is learned is a logarithm, shared by all features or of each.
+    What is learned is a logarithm, shared by all features or of each. Without it, a
+    width that would be learned is that of variance 1.
     """
 
     is_density = True
@@ -97,14 +98,16 @@ class Gaussian(_OfLearnedWidth):
         """Return the negative log-density of each element, in nats."""
         squares = self._residual(output, x).square()
         if learned is None:
-            constant = 0.5 * math.log(2 * math.pi * self.variance)
-            return squares * (0.5 / self.variance) + constant
+            variance = self.given_variance or 1.0
+            return squares * (0.5 / variance) + 0.5 * math.log(2 * math.pi * variance)
         variance = self._variance(learned)
         return squares * (0.5 / variance) + 0.5 * torch.log(2 * math.pi * variance)
 
     def draw(self, output, generator, learned=None):
         """Draw from the normal distribution about the output."""
-        variance = self.variance if learned is None else self._variance(learned)
+        variance = self.given_variance or 1.0
+        if learned is not None:
+            variance = self._variance(learned)
         noise = torch.empty_like(output).normal_(generator=generator)
         return self.activation()(output) + noise * variance**0.5
 
@@ -163,13 +166,16 @@ class Laplace(_OfLearnedWidth):
         """Return the negative log-density of each element, in nats."""
         errors = self._residual(output, x).abs()
         if learned is None:
-            return errors / self.scale + math.log(2 * self.scale)
+            scale = ((self.given_variance or 1.0) / 2) ** 0.5
+            return errors / scale + math.log(2 * scale)
         scale = self._scale(learned)
         return errors / scale + torch.log(2 * scale)
 
     def draw(self, output, generator, learned=None):
         """Draw from the Laplace distribution about the output."""
-        scale = self.scale if learned is None else self._scale(learned)
+        scale = ((self.given_variance or 1.0) / 2) ** 0.5
+        if learned is not None:
+            scale = self._scale(learned)
         sizes = torch.empty_like(output).exponential_(generator=generator)
         coins = torch.empty_like(output).bernoulli_(0.5, generator=generator)
         return self.activation()(output) + scale * sizes * (2 * coins - 1)
@@ -179,6 +185,69 @@ class Laplace(_OfLearnedWidth):
         if isinstance(self.scale, str):
             return clone(self)
         return clone(self).set_params(scale=self.scale / scale)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class HuberDensity(_OfLearnedWidth):
+    """The density whose logarithm Huber's loss is: normal, with exponential tails.
+
+    ``h(x - m) / v`` per element, in nats and up to the normalisation, with h Huber's
+    loss and v a learned variance: what ``loss=Huber(delta=...)`` stands for in
+    variational estimators (Huber 1964).
+
+    Parameters
+    ----------
+    output_activation : str or torch.nn.Module class, default="auto"
+        As of :class:`Huber`.
+    delta : float, default=1.0
+        The residual from which on the density falls exponentially, in units of X.
+    """
+
+    delta: float = 1.0
+
+    _parameter_constraints = {
+        **Loss._parameter_constraints,
+        "delta": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    _width = "learned"
+
+    def dispersion(self, learned, scale=1.0):
+        """Return the variance of the middle part, in units of X squared."""
+        return self._variance(learned) * scale**2
+
+    def per_element(self, output, x, learned=None):
+        """Return the negative log-density of each element, in nats."""
+        width = torch.ones(()) if learned is None else self._variance(learned).sqrt()
+        middle, tails = self._masses(width)
+        residual = self._residual(output, x)
+        losses = F.huber_loss(
+            residual, torch.zeros_like(residual), reduction="none", delta=self.delta
+        )
+        return losses / width**2 + torch.log(width * (middle + tails))
+
+    def draw(self, output, generator, learned=None):
+        """Draw from the density about the output."""
+        width = torch.ones(()) if learned is None else self._variance(learned).sqrt()
+        middle, tails = self._masses(width)
+        edge = self.delta / width
+        inside, sign, place = (
+            torch.empty(3, *output.shape).to(output).uniform_(generator=generator)
+        )
+        near = math.sqrt(2) * torch.erfinv(place * torch.erf(edge / math.sqrt(2)))
+        far = edge - torch.log1p(-place) / edge
+        sizes = torch.where(inside * (middle + tails) < middle, near, far)
+        return self.activation()(output) + width * sizes * (2 * (sign < 0.5) - 1)
+
+    def _masses(self, width):
+        """Return the unnormalised masses within and beyond delta, in widths."""
+        edge = self.delta / width
+        middle = math.sqrt(2 * math.pi) * torch.erf(edge / math.sqrt(2))
+        return middle, 2 / edge * torch.exp(-(edge**2) / 2)
+
+    def for_unit(self, scale):
+        """Return this loss with `delta` divided by `scale`."""
+        return clone(self).set_params(delta=self.delta / scale)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
