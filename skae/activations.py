@@ -38,6 +38,16 @@ RANGES = {
 }
 
 
+# What undoes an activation, on the inside of its range.
+INVERSES = {
+    nn.Identity: lambda y: y,
+    nn.ReLU: lambda y: y,
+    nn.Sigmoid: torch.logit,
+    nn.Tanh: torch.atanh,
+    nn.Softplus: lambda y: y + torch.log(-torch.expm1(-y)),
+    Exponential: torch.log,
+}
+
 # The constraint of a parameter that names an activation.
 ACTIVATION_CHOICES = [StrOptions(set(ACTIVATIONS)), type]
 

@@ -46,16 +46,21 @@ class Conditions:
             np.stack(codes, axis=1), axis=0, return_index=True, return_counts=True
         )
         self.frequencies = counts / len(columns[0])
-        self.combinations = self.encode(y, name="y")[first]
-        for place, known in zip(self._places, self.labels, strict=True):
-            if known is None:
-                self.combinations[:, place] = 0.0
+        self.combinations = self.without_numbers(self.encode(y, name="y")[first])
         self.names = self._named(columns, first)
 
     @property
     def are_labels(self):
         """Whether no column is continuous."""
         return None not in self.labels
+
+    def without_numbers(self, encoded):
+        """Return encoded conditions with continuous columns at their mean."""
+        encoded = encoded.copy()
+        for place, known in zip(self._places, self.labels, strict=True):
+            if known is None:
+                encoded[:, place] = 0.0
+        return encoded
 
     @property
     def _places(self):
@@ -180,11 +185,11 @@ def _array(y):
 
 def _plain(column):
     """Return a column of objects as numbers, if all of them are."""
-    if column.dtype.kind == "c":
-        raise ValueError("Complex data not supported: conditions are labels or reals.")
     if column.dtype.kind in "biufU":
         return column
     values = column.tolist()
+    if any(isinstance(value, complex) for value in values):
+        raise ValueError("Complex data not supported: conditions are labels or reals.")
     if values and all(
         isinstance(v, int | float | np.number) and not isinstance(v, bool)
         for v in values

@@ -16,7 +16,7 @@ from skae.engine.batches import Scaling, dense_rows
 from skae.engine.forward import Bound
 from skae.engine.normal import divergence, log_ratio, surrounding_points
 from skae.engine.seeds import draw_seed, make_generator
-from skae.engine.start import ROWS_COMPARED, spectrum_shrinkage, start_probabilistic
+from skae.engine.start import ROWS_COMPARED, calibrate_spectrum, start_probabilistic
 from skae.engine.watchers import WarmUp
 from skae.losses import Gaussian, as_likelihood, make_loss
 from skae.validation import as_rows
@@ -25,9 +25,9 @@ _ACTIVE = 0.01  # variance of a unit's posterior mean over rows (Burda et al. 20
 SCORE_DRAWS = 128  # of outlier_score="log_likelihood"
 _CODES_KEPT = 4096  # training rows whose codes a mixture is fitted on
 _CLUSTERS = 10  # of that mixture
-_WIDEST_SHRUNK = 512  # columns, up to which the start's variances are shrunk
+_WIDEST_CALIBRATED = 512  # columns, up to which the start's variances are changed
 _MANY_ROWS = 64  # per column, from which on they need not be
-_ROWS_SHRUNK = 8192  # at most, that the shrinkage is chosen on
+_ROWS_CALIBRATED = 8192  # at most, that this is decided on
 _ROWS_PER_PASS = 4096  # draws of rows that are decoded at once
 
 
@@ -93,7 +93,7 @@ class GenerativeMixin:
         return super()._patience + self.kl_warm_up
 
     def _auto_components(self, n_features):
-        return min(max(1, n_features - 1), 32)
+        return min(max(1, round(0.75 * n_features)), 32)
 
     @property
     def _n_in_sum(self):
@@ -105,9 +105,11 @@ class GenerativeMixin:
         rng = np.random.default_rng(self.net_.seed)
         n_rest = max(X.shape[1] - len(variances), 1)
         rest = max(columns.variance.sum() - variances.sum(), 0.0) / n_rest
-        share = self._shrinkage(X, rng)
+        share, factor = self._calibration(X, rng)
         variances, rest = (
-            ((1 - share) * value + share * columns.variance.mean()) / self.scale_**2
+            factor
+            * ((1 - share) * value + share * columns.variance.mean())
+            / self.scale_**2
             for value in (variances, rest)
         )
         start_probabilistic(
@@ -119,15 +121,15 @@ class GenerativeMixin:
             self._rows(X, positions=np.arange(min(ROWS_COMPARED, X.shape[0]))),
         )
 
-    def _shrinkage(self, X, rng):
-        """Return the shrinkage of the start's variances; none where rows are many."""
+    def _calibration(self, X, rng):
+        """Return share and factor that the start's variances are changed by."""
         n_rows, n_features = X.shape
-        if n_features > _WIDEST_SHRUNK or n_rows > _MANY_ROWS * n_features:
-            return 0.0
-        n_sample = min(n_rows, _ROWS_SHRUNK)
+        if n_features > _WIDEST_CALIBRATED or n_rows > _MANY_ROWS * n_features:
+            return 0.0, 1.0
+        n_sample = min(n_rows, _ROWS_CALIBRATED)
         rows = np.sort(rng.choice(n_rows, n_sample, replace=False))
         x = (dense_rows(X, rows) - self.mean_) / self.scale_
-        return spectrum_shrinkage(x, self.n_components_, n_rows, rng)
+        return calibrate_spectrum(x, self.n_components_, n_rows, rng)
 
     def _train(self, *args, **kwargs):
         super()._train(*args, **kwargs)

@@ -273,6 +273,19 @@ def test_it_starts_at_a_regression_and_pca_of_the_rest(grouped):
     np.testing.assert_allclose(model.transform(X, condition=y).mean(), 0, atol=1e-3)
 
 
+def test_it_starts_at_the_mean_of_each_label(digits):
+    from sklearn.datasets import load_digits
+
+    y = load_digits().target
+    model = ConditionalVariationalAutoencoder(
+        2, loss="binary_cross_entropy", learning_rate=1e-12, max_epochs=1
+    ).fit(digits, y)
+    rows = model.sample(10, 0, condition=np.arange(10))
+    means = np.array([digits[y == digit].mean(axis=0) for digit in range(10)])
+    assert np.abs(rows - means).mean() < 0.05
+    assert np.abs(rows - digits.mean(axis=0)).mean() > 0.1
+
+
 def test_tied_and_corrupted(grouped):
     X, y = grouped
     model = ConditionalVariationalAutoencoder(
@@ -294,6 +307,7 @@ def test_gradients_reach_what_conditions_add(grouped):
     x = torch.tensor((X - model.mean_) / model.scale_, dtype=torch.float32)
     x = torch.cat((x, torch.tensor(model._conditions.encode(y))), dim=1)
     weights = [
+        module.condition_to_gate.weight,
         module.condition_to_mean.weight,
         module.condition_to_log_variance.weight,
         module.decoder.last.weight,

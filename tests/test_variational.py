@@ -28,7 +28,7 @@ from skae.engine.normal import (
     surrounding_points,
     unsquashed,
 )
-from skae.engine.start import spectrum_shrinkage
+from skae.engine.start import calibrate_spectrum
 
 QUICK = dict(max_epochs=3, random_state=0, architecture=Dense((8,)))
 
@@ -145,13 +145,16 @@ def test_bounds_are_in_their_order_below_the_log_likelihood(linear, table):
     assert np.mean(one) == pytest.approx(bounds[0], abs=4 * np.std(one) / 50**0.5)
 
 
-def test_it_starts_at_the_likelihood_of_probabilistic_pca(table):
-    model = VariationalAutoencoder(
-        2, learning_rate=1e-12, max_epochs=1, random_state=0
-    ).fit(table)
+def test_it_starts_at_the_likelihood_of_probabilistic_pca(table, monkeypatch):
+    start = VariationalAutoencoder(2, learning_rate=1e-12, max_epochs=1, random_state=0)
     pca = PCA(2).fit(table)
+    assert start.fit(table).score(table) == pytest.approx(pca.score(table), abs=0.02)
+    monkeypatch.setattr(
+        VariationalAutoencoder, "_calibration", lambda self, X, rng: (0.0, 1.0)
+    )
+    model = start.fit(table)
     np.testing.assert_allclose(
-        model.score_samples(table), pca.score_samples(table), atol=0.1
+        model.score_samples(table), pca.score_samples(table), atol=0.05
     )
     np.testing.assert_allclose(
         model.log_likelihood(table, 2, 0), model.score_samples(table), atol=1e-3
@@ -175,19 +178,17 @@ def test_a_linear_model_from_a_random_start_reaches_pca(cancer):
     assert model.log_likelihood(X, 500, 0).mean() == pytest.approx(expected, abs=0.05)
 
 
-def test_shrinkage_helps_unseen_rows(wine):
+def test_calibration_helps_unseen_rows(wine):
     train, test = wine[::2], wine[1::2]
-    share = spectrum_shrinkage(train, 12, len(train), np.random.default_rng(0))
+    share, factor = calibrate_spectrum(train, 12, 89, np.random.default_rng(0))
     assert 0.01 < share < 0.5
-    many = spectrum_shrinkage(
-        np.random.default_rng(0).multivariate_normal(
-            np.zeros(4), np.diag([9.0, 4.0, 1.0, 0.1]), size=3000
-        ),
-        3,
-        3000,
-        np.random.default_rng(0),
+    assert 1 <= factor < 1.5
+    rows = np.random.default_rng(0).multivariate_normal(
+        np.zeros(4), np.diag([9.0, 4.0, 1.0, 0.1]), size=3000
     )
-    assert many < 0.01
+    share, factor = calibrate_spectrum(rows, 3, 3000, np.random.default_rng(0))
+    assert share < 0.01
+    assert factor == pytest.approx(1, abs=0.02)
     model = VariationalAutoencoder(12, learning_rate=1e-12, max_epochs=1).fit(train)
     assert model.score(test) > PCA(12).fit(train).score(test) + 0.1
 

@@ -63,3 +63,16 @@ class Architecture(BaseEstimator):
             at most n_components of them.
         """
         raise NotImplementedError(f"{type(self).__name__} has no linear path.")
+
+    def start_effects(self, module, effects):
+        """Set the weights so that the last components add these rows to the output.
+
+        Does nothing here: where there is no linear path, they stay random.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            With `decoder`.
+        effects : Tensor of shape (n_effects, n_features)
+            Of each of the last n_effects inputs of the decoder.
+        """

@@ -108,6 +108,13 @@ class Dense(Architecture):
             linear[:n_axes] = encoding
             module.decoder.start_linear(decoding)
 
+    def start_effects(self, module, effects):
+        """Start with the linear path of these inputs; see :class:`Architecture`."""
+        if self.shortcut is not None and not self.tied:
+            with torch.no_grad():
+                module.decoder.last.weight[:, -len(effects) :] = effects.T
+                nn.init.zeros_(module.decoder.last.bias)
+
     def start_stacked(self, module, layers):
         """Set the weights to those of one-layer networks, stacked.
 

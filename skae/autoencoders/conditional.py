@@ -8,13 +8,18 @@ from sklearn.base import _fit_context
 from sklearn.decomposition import PCA
 from torch import nn
 
+from skae.activations import INVERSES
 from skae.autoencoders.variational import VariationalModule, zeroed
 from skae.base import BaseAutoencoder
 from skae.conditioned import ConditionedMixin
 from skae.conditions import Conditions
 from skae.engine.batches import dense_rows
 from skae.engine.normal import squashed
-from skae.engine.start import ROWS_COMPARED, start_probabilistic
+from skae.engine.start import (
+    ROWS_COMPARED,
+    start_conditional_means,
+    start_probabilistic,
+)
 from skae.generative import GenerativeMixin
 
 _ROWS_REGRESSED = 4096  # on which the start learns what conditions add
@@ -23,8 +28,9 @@ _ROWS_REGRESSED = 4096  # on which the start learns what conditions add
 class ConditionalModule(VariationalModule):
     """(n, n_features + n_conditions) to :class:`Forward`.
 
-    The condition joins the code, for the decoder, and the last layer of the encoder.
-    Codes to be decoded come with it: (n, n_components + n_conditions).
+    The condition joins the code, for the decoder. In the encoder it weighs the body's
+    outputs and shifts those of the heads. Codes to be decoded come with it, of shape
+    (n, n_components + n_conditions).
 
     Parameters
     ----------
@@ -41,6 +47,9 @@ class ConditionalModule(VariationalModule):
         self.n_features = n_features
         self.n_components = n_components
         self.log_variance = zeroed(nn.Linear(self.body.n_outputs, n_components))
+        self.condition_to_gate = zeroed(
+            nn.Linear(n_conditions, self.body.n_outputs, bias=False)
+        )
         self.condition_to_mean = nn.Linear(n_conditions, n_components, bias=False)
         self.condition_to_log_variance = zeroed(
             nn.Linear(n_conditions, n_components, bias=False)
@@ -48,14 +57,18 @@ class ConditionalModule(VariationalModule):
 
     def posterior(self, x):
         """Return the means and the log-variances, each of shape (n, n_components)."""
-        hidden, condition = self.body(x[:, : self.n_features]), self.condition(x)
+        hidden, condition = self._gated(x), self.condition(x)
         log_variance = self.log_variance(hidden)
         log_variance = log_variance + self.condition_to_log_variance(condition)
         return self._mean(hidden, condition), squashed(log_variance)
 
     def encode(self, x):
         """Return the posterior mean, shape (n, n_components)."""
-        return self._mean(self.body(x[:, : self.n_features]), self.condition(x))
+        return self._mean(self._gated(x), self.condition(x))
+
+    def _gated(self, x):
+        hidden = self.body(x[:, : self.n_features])
+        return hidden * (1 + self.condition_to_gate(self.condition(x)))
 
     def _mean(self, hidden, condition):
         mean = self.head(hidden)[:, : self.n_components]
@@ -106,7 +119,7 @@ class ConditionalVariationalAutoencoder(
     ----------
     n_components : int, float or "auto", default="auto"
         Width of the code. A float in (0, 1): as many principal components as keep that
-        share of the variance. "auto": half of the features, at most 32.
+        share of the variance. "auto": three quarters of the features, at most 32.
     architecture : Architecture or None, default=None
         The network around the code; None is ``Dense()``. It is cloned, never changed.
     corruption : Corruption or None, default=None
@@ -330,17 +343,23 @@ class ConditionalVariationalAutoencoder(
         }
 
     def _start(self, X, X_val, columns, axes, variances, beside):
-        """Start at probabilistic PCA of what is left of rows without conditions."""
-        if not self._starts_linear:
+        """Start at what conditions add, and probabilistic PCA of the rest of rows."""
+        if not self.architecture_.starts_linear:
             return
         rng = np.random.default_rng(self.net_.seed)
-        rows = np.sort(rng.permutation(X.shape[0])[:_ROWS_REGRESSED])
-        x = (dense_rows(X, rows) - self.mean_) / self.scale_
-        effects = np.linalg.lstsq(beside[rows].astype(np.float64), x)[0]
-        rest = x - beside[rows] @ effects
+        sample = np.sort(rng.permutation(X.shape[0])[:_ROWS_REGRESSED])
+        x, conditions = dense_rows(X, sample), beside[sample].astype(np.float64)
+        compared = self._rows(X, beside, np.arange(min(ROWS_COMPARED, X.shape[0])))
+        if self.loss_.is_bounded:
+            effects = self._effects_on_output(x, conditions)
+            start_conditional_means(self.net_, self.architecture_, effects, compared)
+            return
+        x = (x - self.mean_) / self.scale_
+        effects = np.linalg.lstsq(conditions, x)[0]
+        rest = x - conditions @ effects
         n_axes = min(self.n_components_, *x.shape)
         pca = PCA(n_axes, random_state=self.net_.seed).fit(rest)
-        variances = pca.singular_values_**2 / len(rows)
+        variances = pca.singular_values_**2 / len(x)
         n_rest = max(x.shape[1] - n_axes, 1)
         start_probabilistic(
             self.net_,
@@ -348,9 +367,26 @@ class ConditionalVariationalAutoencoder(
             pca.components_,
             variances,
             max(rest.var(axis=0).sum() - variances.sum(), 0.0) / n_rest,
-            self._rows(X, beside, np.arange(min(ROWS_COMPARED, X.shape[0]))),
+            compared,
             effects,
         )
+
+    def _effects_on_output(self, x, conditions):
+        """Return what labels add to the output for the mean row of each combination."""
+        inverse = INVERSES.get(type(self.loss_.activation()), torch.zeros_like)
+        combinations, which, counts = np.unique(
+            self._conditions.without_numbers(conditions),
+            axis=0,
+            return_inverse=True,
+            return_counts=True,
+        )
+        sums = np.zeros((len(combinations), x.shape[1]))
+        np.add.at(sums, which.ravel(), x)
+        lowest, highest = self.loss_.target_range
+        middle = (lowest + highest) / 2 if highest < np.inf else lowest + x.mean()
+        means = (sums + middle) / (counts[:, None] + 1)  # none at the ends of the range
+        outputs = inverse(torch.from_numpy(means)).numpy()
+        return np.linalg.lstsq(combinations, outputs)[0]
 
     def _after_training(self, X, rng, n_seen, beside=None):
         super()._after_training(X, rng, n_seen, beside)

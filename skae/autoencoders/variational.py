@@ -99,7 +99,7 @@ class VariationalAutoencoder(ThresholdMixin, GenerativeMixin, BaseAutoencoder):
     ----------
     n_components : int, float or "auto", default="auto"
         Width of the code. A float in (0, 1): as many principal components as keep that
-        share of the variance. "auto": half of the features, at most 32.
+        share of the variance. "auto": three quarters of the features, at most 32.
     architecture : Architecture or None, default=None
         The network around the code; None is ``Dense()``. It is cloned, never changed.
     corruption : Corruption or None, default=None

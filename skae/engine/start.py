@@ -8,7 +8,7 @@ from skae.engine.normal import unsquashed
 ROWS_COMPARED = 1000  # on which the start is compared
 _LEAST_NOISE = 1e-5  # variance, where that of a typical column is 1
 _FOLDS = 5
-_SHRINKAGES = (
+_SHARES = (
     0.0,
     0.001,
     0.002,
@@ -112,12 +112,33 @@ def start_probabilistic(net, architecture, axes, variances, noise, rows, effects
         net.load_weights(random_start)
 
 
-def spectrum_shrinkage(rows, n_components, n_rows, rng):
-    """Return how much of each variance to replace by their mean, in [0, 1).
+def start_conditional_means(net, architecture, effects, rows):
+    """Start a conditional module at what conditions add, if that is the better start.
 
-    The share under which probabilistic PCA gives unseen rows the highest likelihood, by
-    five-fold cross-validation: few rows make the largest variances too large and the
-    smallest too small (Ledoit and Wolf 2004).
+    Parameters
+    ----------
+    net : Net
+    architecture : Architecture
+    effects : ndarray of shape (n_conditions, n_features)
+        What each adds to the decoder's output.
+    rows : Rows
+        Training rows to compare the starts on.
+    """
+    before = net.row_losses(rows).mean()
+    random_start = net.weights()
+    effects = torch.tensor(effects, dtype=torch.float32, device=rows.device)
+    architecture.start_effects(net.module_, effects)
+    net.settle()
+    if not net.row_losses(rows).mean() <= before:
+        net.load_weights(random_start)
+
+
+def calibrate_spectrum(rows, n_components, n_rows, rng):
+    """Return how the variances of rows are to be changed for rows that are new.
+
+    Few rows make the largest variances too large and the smallest too small (Ledoit and
+    Wolf 2004), and the likelihood of new rows too low: their distances from the mean
+    are larger. Five-fold cross-validation of probabilistic PCA chooses.
 
     Parameters
     ----------
@@ -127,19 +148,36 @@ def spectrum_shrinkage(rows, n_components, n_rows, rng):
     n_rows : int
         How many there are in all.
     rng : numpy.random.Generator
+
+    Returns
+    -------
+    share : float
+        Of each variance, to replace by their mean; in [0, 1).
+    factor : float
+        For all of them then.
     """
     n_sample, n_features = rows.shape
     if n_sample < 2 * _FOLDS:
-        return 0.0
-    costs = np.zeros(len(_SHRINKAGES))
+        return 0.0, 1.0
+    n_rest = n_features - n_components
+    # Of each row, under each share: logarithms of variances, squares in their units.
+    logs, squares = np.empty((2, len(_SHARES), n_sample))
     for held_out in np.array_split(rng.permutation(n_sample), _FOLDS):
         others = np.delete(rows, held_out, axis=0)
         variances, axes = np.linalg.eigh(np.cov(others.T).reshape(n_features, -1))
-        squares = np.mean(((rows[held_out] - others.mean(axis=0)) @ axes) ** 2, axis=0)
-        for number, share in enumerate(_SHRINKAGES):
+        along = ((rows[held_out] - others.mean(axis=0)) @ axes) ** 2
+        for number, share in enumerate(_SHARES):
             shrunk = (1 - share) * variances + share * variances.mean()
-            noise = max(shrunk[: n_features - n_components].mean(), _LEAST_NOISE)
-            shrunk[: n_features - n_components] = noise
+            noise = max(shrunk[:n_rest].mean(), _LEAST_NOISE)
+            shrunk[:n_rest] = noise
             shrunk = np.maximum(shrunk, noise)
-            costs[number] += np.sum(np.log(shrunk) + squares / shrunk)
-    return _SHRINKAGES[costs.argmin()] * n_sample / n_rows
+            logs[number, held_out] = np.log(shrunk).sum()
+            squares[number, held_out] = (along / shrunk).sum(axis=1)
+    factors = np.maximum(squares.mean(axis=1, keepdims=True) / n_features, 1.0)
+    costs = logs + n_features * np.log(factors) + squares / factors
+    best = costs.mean(axis=1).argmin()
+    gains = costs[0] - costs[best]
+    if gains.mean() <= gains.std() / np.sqrt(n_sample):
+        best = 0  # a few rows of heavy tails alone would shrink everything
+    of_all = n_sample / n_rows
+    return _SHARES[best] * of_all, 1.0 + (float(factors[best, 0]) - 1.0) * of_all
