@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from skae import Autoencoder, Dense
+from skae import (
+    Autoencoder,
+    BinaryCrossEntropy,
+    Dense,
+    Poisson,
+    VariationalAutoencoder,
+)
 from skae.engine.devices import resolve_device
+from tests.discovery import ESTIMATORS, fitted, name_of
 
 SHARED = dict(max_epochs=3, random_state=0, batch_size=16)
 
@@ -64,3 +71,28 @@ def test_cuda_partial_fit_and_generators(small):
         model.partial_fit(rows)
     assert torch.equal(before, torch.cuda.get_rng_state())
     assert model.transform(small).dtype == np.float64
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("kind", ESTIMATORS, ids=name_of)
+def test_cuda_every_estimator(kind, digits):
+    model = fitted(kind(8, device="cuda", random_state=0, max_epochs=5), digits[:500])
+    again = fitted(kind(8, device="cuda", random_state=0, max_epochs=5), digits[:500])
+    np.testing.assert_array_equal(model.transform(digits), again.transform(digits))
+    assert np.isfinite(model.score(digits))
+    assert model.inverse_transform(model.transform(digits)).shape == digits.shape
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("loss", [None, BinaryCrossEntropy(binarize=True), Poisson()])
+def test_cuda_draws_and_bounds(loss, digits):
+    model = VariationalAutoencoder(
+        8, loss=loss, device="cuda", n_importance_samples=3, random_state=0
+    ).fit(digits)
+    assert model.sample(5, 0, draw=True, latent="mixture").shape == (5, 64)
+    bound = model.log_likelihood(digits, 50, random_state=0)
+    assert bound.mean() >= model.score(digits) - 0.1
+    np.testing.assert_array_equal(
+        bound, model.log_likelihood(digits, 50, random_state=0)
+    )
+    assert model.interpolate(digits[:2], digits[2:4]).shape == (2, 10, 64)
