@@ -1,6 +1,7 @@
 """What a model of the data does: bounds, likelihoods, samples, paths between rows."""
 
 import copy
+import inspect
 import warnings
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -12,7 +13,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skae.engine.batches import Scaling, dense_rows
+from skae.engine.batches import Scaling, dense_rows, rows_per_block
 from skae.engine.forward import Bound
 from skae.engine.normal import divergence, log_ratio, surrounding_points
 from skae.engine.seeds import draw_seed, make_generator
@@ -294,9 +295,7 @@ class GenerativeMixin:
                 f"latent={latent!r} must be 'prior', 'mixture' or a fitted model of "
                 "codes with a method sample, such as GaussianMixture."
             )
-        if hasattr(latent, "random_state"):  # its own draws repeat with ours
-            latent = _seeded(latent, seed)
-        codes = latent.sample(n_samples)
+        codes = _drawn(latent, n_samples, seed)
         codes = codes[0] if isinstance(codes, tuple) else codes
         codes = check_array(codes, input_name="latent.sample")
         if codes.shape[1] != self.n_components_:
@@ -362,11 +361,16 @@ def check_draws(n_draws):
 
 
 def _per_pass(x):
-    return max(1, _ROWS_PER_PASS // len(x))
+    """Return how many draws of the codes of a block of rows are decoded at once."""
+    at_most = min(_ROWS_PER_PASS, 8 * rows_per_block(x.shape[1]))
+    return max(1, at_most // len(x))
 
 
-def _seeded(model, seed):
-    """Return a shallow copy of a fitted model that draws from `seed`."""
-    model = copy.copy(model)
-    model.random_state = seed
-    return model
+def _drawn(model, n_samples, seed):
+    """Draw from a fitted model of codes, by a seed if it has a place for one."""
+    if "random_state" in inspect.signature(model.sample).parameters:
+        return model.sample(n_samples, random_state=seed)
+    if hasattr(model, "random_state"):
+        model = copy.copy(model)
+        model.random_state = seed
+    return model.sample(n_samples)

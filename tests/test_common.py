@@ -33,12 +33,19 @@ VARIANTS = [
     skae.ContractiveAutoencoder(architecture=Dense(())),
 ]
 
+
+def _takes_minutes(estimator):
+    """Tell whether the checks of an estimator are for the slow part."""
+    # A stack trains a network for each layer in every fit.
+    return estimator in VARIANTS or isinstance(estimator, skae.StackedAutoencoder)
+
+
 CHECKS = [
     pytest.param(
         instance,
         check,
         id=f"{_name}-{number}-{estimator!r}",
-        marks=[pytest.mark.slow] if estimator in VARIANTS else [],
+        marks=[pytest.mark.slow] if _takes_minutes(estimator) else [],
     )
     for estimator in [*(kind() for kind in ESTIMATORS), *VARIANTS]
     for number, (instance, check) in enumerate(estimator_checks_generator(estimator))

@@ -189,6 +189,12 @@ def test_calibration_helps_unseen_rows(wine):
     share, factor = calibrate_spectrum(rows, 3, 3000, np.random.default_rng(0))
     assert share < 0.01
     assert factor == pytest.approx(1, abs=0.02)
+    for n_components in (13, 20):  # nothing is left out
+        share, factor = calibrate_spectrum(
+            train, n_components, 89, np.random.default_rng(0)
+        )
+        assert 0.01 < share < 0.5
+        assert 1 <= factor < 1.5
     model = VariationalAutoencoder(12, learning_rate=1e-12, max_epochs=1).fit(train)
     assert model.score(test) > PCA(12).fit(train).score(test) + 0.1
 
@@ -554,8 +560,13 @@ def test_samples_from_a_mixture_follow_codes_that_are_not_normal(rng):
     )
     for density in (GaussianMixture(2), KernelDensity(bandwidth=0.1)):
         density.fit(model.transform(X))
+        before = np.random.get_state()[1].copy()
         rows = model.sample(50, random_state=0, latent=density)
         assert rows.shape == (50, 3)
+        np.testing.assert_array_equal(
+            rows, model.sample(50, random_state=0, latent=density)
+        )
+        np.testing.assert_array_equal(before, np.random.get_state()[1])
         assert np.mean(np.abs(rows).max(axis=1) < 2) < 0.2
 
 

@@ -159,7 +159,7 @@ def calibrate_spectrum(rows, n_components, n_rows, rng):
     n_sample, n_features = rows.shape
     if n_sample < 2 * _FOLDS:
         return 0.0, 1.0
-    n_rest = n_features - n_components
+    n_rest = max(n_features - n_components, 0)
     # Of each row, under each share: logarithms of variances, squares in their units.
     logs, squares = np.empty((2, len(_SHARES), n_sample))
     for held_out in np.array_split(rng.permutation(n_sample), _FOLDS):
@@ -168,9 +168,9 @@ def calibrate_spectrum(rows, n_components, n_rows, rng):
         along = ((rows[held_out] - others.mean(axis=0)) @ axes) ** 2
         for number, share in enumerate(_SHARES):
             shrunk = (1 - share) * variances + share * variances.mean()
-            noise = max(shrunk[:n_rest].mean(), _LEAST_NOISE)
-            shrunk[:n_rest] = noise
-            shrunk = np.maximum(shrunk, noise)
+            rest = shrunk[:n_rest]
+            rest[:] = max(rest.mean(), _LEAST_NOISE) if n_rest else 0.0
+            shrunk = np.maximum(shrunk, max(shrunk[0], _LEAST_NOISE))
             logs[number, held_out] = np.log(shrunk).sum()
             squares[number, held_out] = (along / shrunk).sum(axis=1)
     factors = np.maximum(squares.mean(axis=1, keepdims=True) / n_features, 1.0)
