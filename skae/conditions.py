@@ -164,10 +164,7 @@ def _columns(y, name):
         columns = [array] if flat else list(array.T)
     columns = [_plain(column) for column in columns]
     for number, column in enumerate(columns):
-        missing = [
-            value for value in column.tolist() if value is None or value != value
-        ]
-        if missing:
+        if any(_is_missing(value) for value in column.tolist()):
             raise ValueError(
                 f"{name} contains NaN or None in column {number}: every row needs a "
                 "condition."
@@ -176,6 +173,13 @@ def _columns(y, name):
             raise ValueError(f"{name} contains infinity in column {number}.")
     check_consistent_length(*columns)
     return columns, flat
+
+
+def _is_missing(value):
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # of pandas.NA
+        return True
 
 
 def _array(y):

@@ -50,7 +50,9 @@ def test_labels_become_indicators():
 
 
 @pytest.mark.parametrize(
-    "y", [[3, 1, 1], [True, False, True], [2.0, 1.0, 2.0], pd.Series(["x", "y", "y"])]
+    "y",
+    [[3, 1, 1], [True, False, True], [2.0, 1.0, 2.0], pd.Series(["x", "y", "y"])]
+    + [pd.Series(["b", "a", "a"], dtype="category")],
 )
 def test_labels_of_any_kind(y):
     conditions = Conditions(y)
@@ -87,6 +89,7 @@ def test_columns_of_both_kinds():
     ("y", "message"),
     [
         (["a", None], "NaN or None in column 0"),
+        (pd.Series(["a", pd.NA], dtype="string"), "NaN or None in column 0"),
         ([1.0, np.nan], "NaN or None"),
         ([1.5, np.inf], "infinity"),
         (["a", 1], "mixes labels of several types"),

@@ -120,6 +120,39 @@ def test_draws_of_learned_width_follow_the_density(loss):
         assert (draws <= point).double().mean().item() == pytest.approx(share, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Gaussian(),
+        Gaussian(variance="per_feature"),
+        Gaussian(variance=0.5),
+        Laplace(),
+        Poisson(),
+        BinaryCrossEntropy(),
+        BinaryCrossEntropy(output_activation="softplus"),
+    ],
+    ids=repr,
+)
+def test_the_total_is_the_sum_of_the_elements(loss, output, x):
+    x = x.abs().clamp(max=1)
+    learned = loss.start_dispersion(3, 0.3)
+    learned = [] if learned is None else [learned.double()]
+    expected = loss.per_element(output, x, *learned).sum()
+    torch.testing.assert_close(loss.total(output, x, *learned), expected)
+
+
+@pytest.mark.parametrize("kind", [Gaussian, BinaryCrossEntropy])
+def test_the_total_follows_a_subclass(kind, output, x):
+    class Double(kind):
+        def per_element(self, output, x, *learned):
+            return 2 * super().per_element(output, x, *learned)
+
+    x = x.abs().clamp(max=1)
+    torch.testing.assert_close(
+        Double().total(output, x), 2 * kind().per_element(output, x).sum()
+    )
+
+
 @pytest.mark.parametrize("loss", [Gaussian(), Laplace(), HuberDensity()])
 def test_gradients_reach_the_learned_width(loss, output, x):
     learned = _learned(loss, 0.3).requires_grad_()

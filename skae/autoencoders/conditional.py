@@ -88,9 +88,9 @@ class ConditionalModule(VariationalModule):
         return self.decode(torch.cat((self.encode(x), self.condition(x)), dim=1))
 
     def decode_draws(self, codes, x):
-        """Decode codes of shape (n_draws, n, n_components), drawn for the rows x."""
-        condition = self.condition(x).expand(len(codes), -1, -1)
-        return super().decode_draws(torch.cat((codes, condition), dim=2), x)
+        """Decode codes of shape (..., n, n_components), drawn for the rows x."""
+        condition = self.condition(x).expand(*codes.shape[:-1], -1)
+        return super().decode_draws(torch.cat((codes, condition), dim=-1), x)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -46,7 +46,9 @@ class VariationalModule(AutoencoderModule):
         return self.code_activation(self.head(self.body(x)))
 
     def decode_draws(self, codes, x):
-        """Decode codes of shape (n_draws, n, n_components), drawn for the rows x."""
+        """Decode codes of shape (..., n, n_components), drawn for the rows x."""
+        if codes.ndim == 2:
+            return self.decode(codes)
         return self.decode(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
 
     def corrupted(self, x):
@@ -57,14 +59,14 @@ class VariationalModule(AutoencoderModule):
         """Return output, code, penalty and divergence of a training pass."""
         x = self.corrupted(x)
         mean, log_variance = self.posterior(x)
-        noise = mean.new_empty(self.n_draws, *mean.shape)
-        noise.normal_(generator=self.generator)
+        several = () if self.n_draws == 1 else (self.n_draws,)
+        noise = mean.new_empty(*several, *mean.shape).normal_(generator=self.generator)
         codes = torch.addcmul(mean, torch.exp(0.5 * log_variance), noise)
         output = self.decode_draws(codes, x)
-        if self.n_draws == 1:
-            output, kl = output[0], divergence(mean, log_variance)
-        else:
+        if several:
             kl = log_ratio(noise, log_variance, codes)
+        else:
+            kl = divergence(mean, log_variance)
         return Forward(output, mean, self.penalty(x, mean), kl)
 
 

@@ -86,7 +86,9 @@ class Criterion(nn.Module):
         return self.loss.draw(output, generator, *self._learned(output))
 
     def _learned(self, output):
-        return [] if self.dispersion is None else [self.dispersion.to(output)]
+        if self.dispersion is None:
+            return []
+        return [self.dispersion.to(output)]
 
     def per_row(self, result, x):
         """Return what is minimised, row by row, shape (n_samples,)."""
@@ -123,29 +125,36 @@ class Bound(Criterion):
 
     def per_row(self, result, x):
         """Return what is minimised, row by row, shape (n_samples,)."""
-        beta = self.beta * (self.warm_up if self.training else 1.0)
         loss = self.row_losses(result.output, x)
         divergence = result.divergence
         if result.output.ndim > x.ndim:
-            self._record(loss, divergence)
-            bound = torch.logsumexp(-loss - beta * divergence, dim=0)
+            self._record(loss.mean(), divergence.mean())
+            bound = torch.logsumexp(-loss - self._weight * divergence, dim=0)
             return _plus(math.log(len(loss)) - bound, result.penalty)
-        self._record(loss, divergence.sum(1))
-        rows = loss + beta * divergence.sum(1)
+        self._record(loss.mean(), divergence.sum(1).mean())
+        rows = loss + self._weight * divergence.sum(1)
         if self.free_bits:
             paid = (self.free_bits - divergence.mean(0)).clamp(min=0).sum()
-            rows = rows + beta * paid
+            rows = rows + self._weight * paid
         return _plus(rows, result.penalty)
 
-    def _record(self, loss, divergence):
-        self.terms = {
-            "reconstruction": loss.detach().mean(),
-            "kl": divergence.detach().mean(),
-        }
-
     def forward(self, result, x):
-        """Return what is minimised, a scalar."""
-        return self.per_row(result, x).mean()
+        """Return what is minimised, a scalar: the mean of :meth:`per_row`."""
+        if result.output.ndim > x.ndim or self.free_bits:
+            return self.per_row(result, x).mean()
+        target = x if x.shape == result.output.shape else x[:, : self.n_features]
+        learned = self._learned(result.output)
+        loss = self.loss.total(result.output, target, *learned) / len(x)
+        kl = result.divergence.sum() / len(x)
+        self._record(loss, kl)
+        return _plus(loss + self._weight * kl, result.penalty)
+
+    @property
+    def _weight(self):
+        return self.beta * (self.warm_up if self.training else 1.0)
+
+    def _record(self, loss, divergence):
+        self.terms = {"reconstruction": loss.detach(), "kl": divergence.detach()}
 
 
 def _plus(loss, penalty):

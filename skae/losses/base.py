@@ -62,6 +62,10 @@ class Loss(BaseEstimator):
         """Return the mean of :meth:`per_element` over each row, shape (n_samples,)."""
         return self.per_element(output, x, *learned).flatten(1).mean(1)
 
+    def total(self, output, x, *learned):
+        """Return the sum of :meth:`per_element`, a scalar: what a step trains on."""
+        return self.per_element(output, x, *learned).sum()
+
     def draw(self, output, generator):
         """Draw a row for each row of the decoder's output.
 

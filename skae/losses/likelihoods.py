@@ -15,6 +15,7 @@ from skae.activations import Exponential
 from skae.losses.base import Loss
 
 _EPSILON = 1e-7  # keeps the logarithm of a rate or a probability finite
+_TWO_PI = 2 * math.pi
 _NARROWEST = 1e-6  # variance, where that of a typical column is 1
 _PACE = 10.0  # of a learned width: it has to follow the network's errors
 _WIDTH = [
@@ -102,6 +103,16 @@ class Gaussian(_OfLearnedWidth):
             return squares * (0.5 / variance) + 0.5 * math.log(2 * math.pi * variance)
         variance = self._variance(learned)
         return squares * (0.5 / variance) + 0.5 * torch.log(2 * math.pi * variance)
+
+    def total(self, output, x, *learned):
+        """Return the sum over all elements; few steps where the variance is shared."""
+        is_own = type(self).per_element is not Gaussian.per_element
+        if is_own or not learned or learned[0].ndim:
+            return super().total(output, x, *learned)
+        squares = F.mse_loss(self.activation()(output), x, reduction="sum")
+        variance = self._variance(learned[0])
+        n_elements = output.numel()
+        return 0.5 * (squares / variance + n_elements * torch.log(_TWO_PI * variance))
 
     def draw(self, output, generator, learned=None):
         """Draw from the normal distribution about the output."""
@@ -298,6 +309,13 @@ class BinaryCrossEntropy(Loss):
             return F.binary_cross_entropy_with_logits(output, x, reduction="none")
         p = self.activation()(output).clamp(_EPSILON, 1 - _EPSILON)
         return -x * torch.log(p) - (1 - x) * torch.log1p(-p)
+
+    def total(self, output, x):
+        """Return the sum over all elements, in one step from the logits."""
+        is_own = type(self).per_element is not BinaryCrossEntropy.per_element
+        if not is_own and isinstance(self.activation(), nn.Sigmoid):
+            return F.binary_cross_entropy_with_logits(output, x, reduction="sum")
+        return super().total(output, x)
 
     def draw(self, output, generator):
         """Draw zeros and ones."""
