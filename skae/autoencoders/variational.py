@@ -182,9 +182,9 @@ class VariationalAutoencoder(ThresholdMixin, GenerativeMixin, BaseAutoencoder):
         The trained skorch net; ``net_.module_`` is the torch module.
     history_ : list of dict
         A dict per epoch: "epoch"; "train_loss", what is minimised, its terms
-        "train_reconstruction" and "train_kl" (without `beta` and `free_bits`), the same
-        with "valid_" where validated, all in nats per row; "lr"; "dur" in seconds; and
-        what callbacks record.
+        "train_reconstruction" and "train_kl" (without `beta` and `free_bits`), and the
+        same of validation rows as "valid_loss" and so on, in nats per row; "lr"; "dur"
+        in seconds; what callbacks record.
     n_iter_ : int
         Epochs trained.
     best_epoch_ : int

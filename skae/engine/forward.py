@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from skae.losses import Loss
+
 
 class Forward(NamedTuple):
     """The result of one training pass of a batch through an autoencoder module."""
@@ -34,7 +36,8 @@ class Criterion(nn.Module):
         self.loss = loss
         self.n_features = n_features
         self.generator = None
-        self.terms = {}  # of the last batch, by the names they have in a history
+        self.terms = {}  # of the last batch, summed over rows, by their names
+        self._prepares = type(loss).prepare is not Loss.prepare
         self.dispersion = None
         start = loss.start_dispersion(n_features, 1.0)
         if start is not None:
@@ -48,10 +51,10 @@ class Criterion(nn.Module):
 
     def prepare(self, batch):
         """Return the pair of input and target that a batch becomes in training."""
+        if not self._prepares:
+            return batch
         features = batch[0][:, : self.n_features]
         prepared = self.loss.prepare(features, self.generator)
-        if prepared is features:
-            return batch
         prepared = torch.cat((prepared, batch[0][:, self.n_features :]), dim=1)
         return prepared, prepared
 
@@ -128,10 +131,10 @@ class Bound(Criterion):
         loss = self.row_losses(result.output, x)
         divergence = result.divergence
         if result.output.ndim > x.ndim:
-            self._record(loss.mean(), divergence.mean())
+            self._record(loss.sum() / len(loss), divergence.sum() / len(loss))
             bound = torch.logsumexp(-loss - self._weight * divergence, dim=0)
             return _plus(math.log(len(loss)) - bound, result.penalty)
-        self._record(loss.mean(), divergence.sum(1).mean())
+        self._record(loss.sum(), divergence.sum())
         rows = loss + self._weight * divergence.sum(1)
         if self.free_bits:
             paid = (self.free_bits - divergence.mean(0)).clamp(min=0).sum()
@@ -144,10 +147,11 @@ class Bound(Criterion):
             return self.per_row(result, x).mean()
         target = x if x.shape == result.output.shape else x[:, : self.n_features]
         learned = self._learned(result.output)
-        loss = self.loss.total(result.output, target, *learned) / len(x)
-        kl = result.divergence.sum() / len(x)
+        loss = self.loss.total(result.output, target, *learned)
+        kl = result.divergence.sum()
         self._record(loss, kl)
-        return _plus(loss + self._weight * kl, result.penalty)
+        weighted = kl if self._weight == 1 else self._weight * kl
+        return _plus((loss + weighted) / len(x), result.penalty)
 
     @property
     def _weight(self):

@@ -234,7 +234,7 @@ class Net(skorch.NeuralNet):
             step = step_fn(self.criterion_.prepare(batch), **fit_params)
             size = len(batch[0])
             for name, value in self.criterion_.terms.items():
-                terms.setdefault(name, torch.zeros_like(value)).add_(value, alpha=size)
+                terms.setdefault(name, torch.zeros_like(value)).add_(value)
             if training:
                 total.add_(step["loss"].detach(), alpha=size)
             else:

@@ -15,7 +15,7 @@ from skae.activations import Exponential
 from skae.losses.base import Loss
 
 _EPSILON = 1e-7  # keeps the logarithm of a rate or a probability finite
-_TWO_PI = 2 * math.pi
+_HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _NARROWEST = 1e-6  # variance, where that of a typical column is 1
 _PACE = 10.0  # of a learned width: it has to follow the network's errors
 _WIDTH = [
@@ -111,8 +111,9 @@ class Gaussian(_OfLearnedWidth):
             return super().total(output, x, *learned)
         squares = F.mse_loss(self.activation()(output), x, reduction="sum")
         variance = self._variance(learned[0])
-        n_elements = output.numel()
-        return 0.5 * (squares / variance + n_elements * torch.log(_TWO_PI * variance))
+        n = output.numel()
+        scaled = squares / variance + n * torch.log(variance)
+        return 0.5 * scaled + _HALF_LOG_TWO_PI * n
 
     def draw(self, output, generator, learned=None):
         """Draw from the normal distribution about the output."""
