@@ -9,7 +9,7 @@ from skae import BinaryCrossEntropy, ConditionalVariationalAutoencoder
 X, y = load_digits(return_X_y=True)
 X = X / 16
 model = ConditionalVariationalAutoencoder(
-    4, loss=BinaryCrossEntropy(), max_epochs=60, random_state=0
+    4, beta=0.3, loss=BinaryCrossEntropy(), max_epochs=60, random_state=0
 ).fit(X, y)
 codes = np.random.default_rng(0).normal(size=(6, 4))
 samples = [model.inverse_transform(codes, condition=digit) for digit in range(10)]
