@@ -289,6 +289,15 @@ def test_it_starts_at_the_mean_of_each_label(digits):
     assert np.abs(rows - digits.mean(axis=0)).mean() > 0.1
 
 
+@pytest.mark.filterwarnings("error", "ignore:Posterior collapse")
+def test_few_and_constant_rows(grouped):
+    X, y = grouped
+    for rows in (X[:1], X[:2], np.ones((50, 4))):
+        model = ConditionalVariationalAutoencoder(2, **QUICK).fit(rows, y[: len(rows)])
+        assert np.isfinite(model.sample(3, 0)).all()
+        assert np.isfinite(model.score(rows))
+
+
 def test_tied_and_corrupted(grouped):
     X, y = grouped
     model = ConditionalVariationalAutoencoder(

@@ -357,10 +357,11 @@ class ConditionalVariationalAutoencoder(
         x = (x - self.mean_) / self.scale_
         effects = np.linalg.lstsq(conditions, x)[0]
         rest = x - conditions @ effects
-        n_axes = min(self.n_components_, *x.shape)
-        pca = PCA(n_axes, random_state=self.net_.seed).fit(rest)
+        pca = PCA(min(self.n_components_, *x.shape), random_state=self.net_.seed)
+        with np.errstate(invalid="ignore"):  # shares of no variance
+            pca.fit(rest)
         variances = pca.singular_values_**2 / len(x)
-        n_rest = max(x.shape[1] - n_axes, 1)
+        n_rest = max(x.shape[1] - len(variances), 1)
         start_probabilistic(
             self.net_,
             self.architecture_,
