@@ -30,6 +30,7 @@ class Conditions:
 
     def __init__(self, y):
         columns, self._is_flat = _columns(y, "y")
+        self._column_names = _column_names(y)
         if not columns or not len(columns[0]):
             raise ValueError("y is empty: it holds the condition of each row.")
         self.labels, self._means, self._stds = [], [], []
@@ -48,6 +49,16 @@ class Conditions:
         self.frequencies = counts / len(columns[0])
         self.combinations = self.without_numbers(self.encode(y, name="y")[first])
         self.names = self._named(columns, first)
+
+    def add(self, encoded, n_seen):
+        """Let the frequencies follow further rows, beside the `n_seen` before."""
+        place = {row.tobytes(): i for i, row in enumerate(self.combinations)}
+        counts = self.frequencies * n_seen
+        for row in self.without_numbers(encoded):
+            number = place.get(row.tobytes())
+            if number is not None:  # a combination of labels that is new is in no list
+                counts[number] += 1
+        self.frequencies = counts / counts.sum()
 
     @property
     def are_labels(self):
@@ -110,6 +121,12 @@ class Conditions:
             For a label that is not known, a wrong number of rows or columns.
         """
         n_columns = len(self.labels)
+        names = _column_names(condition)
+        if None not in (names, self._column_names) and names != self._column_names:
+            raise ValueError(
+                f"{name} has the columns {names}, but y had {self._column_names} in "
+                "fit."
+            )
         if n_rows is not None and not hasattr(condition, "columns"):
             condition = _array(condition)
             if condition.shape in ((), (n_columns,) if n_columns > 1 else ()):
@@ -148,6 +165,12 @@ class Conditions:
                 f"Column {number} of {name} must be numeric, as it was in fit."
             ) from error
         return (column - self._means[number]) / self._stds[number]
+
+
+def _column_names(y):
+    """Return the names of a frame's columns if they are strings, else None."""
+    names = list(getattr(y, "columns", ()))
+    return names if names and all(isinstance(name, str) for name in names) else None
 
 
 def _columns(y, name):

@@ -161,8 +161,20 @@ class GenerativeMixin:
         if len(rows) > _CODES_KEPT:
             rows = np.sort(rng.choice(len(rows), _CODES_KEPT, replace=False))
         mean, std = self._posterior(X[rows], None if beside is None else beside[rows])
-        self._codes = mean + std * rng.normal(size=mean.shape).astype(mean.dtype)
+        codes = mean + std * rng.normal(size=mean.shape).astype(mean.dtype)
+        self._codes = self._merged("_codes", codes, X.shape[0], n_seen, rng)
         self._mixture = None
+
+    def _merged(self, name, rows, n_new, n_seen, rng):
+        """Return rows that stand for `n_new` new ones and for the `n_seen` before."""
+        if not n_seen:
+            return rows
+        known = getattr(self, name)
+        n_known = len(known)
+        if n_known + len(rows) > _CODES_KEPT:
+            n_known = min(n_known, round(_CODES_KEPT * n_seen / (n_seen + n_new)))
+        known = known[rng.choice(len(known), n_known, replace=False)]
+        return np.concatenate((known, rows[: _CODES_KEPT - n_known]))
 
     @property
     def dispersion_(self):
@@ -286,9 +298,13 @@ class GenerativeMixin:
             return rng.standard_normal((n_samples, self.n_components_)), generator
         if isinstance(latent, str) and latent == "mixture":
             if self._mixture is None:
-                self._mixture = GaussianMixture(
-                    min(_CLUSTERS, len(self._codes)), random_state=self.net_.seed
-                ).fit(self._codes)
+                codes = self._codes
+                mixture = GaussianMixture(
+                    min(_CLUSTERS, len(codes)), random_state=self.net_.seed
+                )  # which wants two rows at least
+                self._mixture = mixture.fit(
+                    codes if len(codes) > 1 else np.repeat(codes, 2, axis=0)
+                )
             latent = self._mixture
         if not hasattr(latent, "sample"):
             raise ValueError(

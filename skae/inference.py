@@ -120,8 +120,9 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         error : ndarray of shape (n_samples,), or (n_samples, n_features)
-            In units of the loss: of X squared for squared error. Per feature it is a
-            frame with the names of the features if X is one.
+            In units of the loss: of X squared for squared error, nats for a likelihood,
+            negative where a density is above 1. Per feature it is a frame with the
+            names of the features if X is one.
         """
         check_is_fitted(self)
         rows = as_rows(self, X)

@@ -36,6 +36,8 @@ class ThresholdMixin(OutlierMixin):
     def score_samples(self, X):
         """Score rows by how normal they are: minus the loss of their reconstruction.
 
+        Variational estimators return what `outlier_score` names, in nats.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)

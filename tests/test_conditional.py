@@ -430,3 +430,18 @@ def test_bad_input_is_named(model, grouped):
         model.log_likelihood(X, 0)
     assert not hasattr(model, "predict")
     assert not hasattr(model, "decision_function")
+
+
+def test_shares_follow_partial_fit_and_frames_their_names():
+    conditions = Conditions(["a", "b", "b", "b"])
+    conditions.add(conditions.encode(["a"] * 4), n_seen=4)
+    np.testing.assert_allclose(conditions.frequencies, [5 / 8, 3 / 8])
+    frame = pd.DataFrame({"x": [0.5, 1.0], "y": [3.5, 2.0]})
+    conditions = Conditions(frame)
+    with pytest.raises(ValueError, match=r"columns \['y', 'x'\], but y had \['x', 'y'"):
+        conditions.encode(frame[["y", "x"]])
+    rng = np.random.default_rng(0)
+    model = ConditionalVariationalAutoencoder(1, random_state=0)
+    model.partial_fit(rng.normal(size=(40, 3)), np.arange(40) % 2)
+    model.partial_fit(rng.normal(size=(40, 3)), np.zeros(40, dtype=int))
+    np.testing.assert_allclose(model.condition_prior_, [0.75, 0.25])

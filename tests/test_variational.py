@@ -670,3 +670,23 @@ def test_defaults_are_quiet_on_real_tables(wine, cancer):
         warnings.simplefilter("error")
         for X in (wine, cancer):
             VariationalAutoencoder(random_state=0).fit(X)
+
+
+def test_the_mixture_stands_for_all_rows_seen(rng):
+    low, high = rng.normal(-4, 0.3, (200, 3)), rng.normal(4, 0.3, (200, 3))
+    model = VariationalAutoencoder(1, random_state=0)
+    model.partial_fit(np.concatenate((low, high))).partial_fit(high[:20])
+    rows = model.sample(400, 0, latent="mixture")
+    assert 0.3 < np.mean(rows.mean(axis=1) < 0) < 0.7
+    one = VariationalAutoencoder(1, random_state=0).partial_fit(low[:1])
+    assert one.sample(3, 0, latent="mixture").shape == (3, 3)
+
+
+@pytest.mark.parametrize("factor", [1e-2, 1e3])
+def test_huber_starts_at_the_width_of_the_residuals(factor, table):
+    model = VariationalAutoencoder(
+        2, loss="huber", learning_rate=1e-12, max_epochs=1, random_state=0
+    )
+    score = model.fit(factor * table).score(factor * table) + 5 * np.log(factor)
+    gaussian = VariationalAutoencoder(2, learning_rate=1e-12, max_epochs=1)
+    assert score == pytest.approx(gaussian.fit(table).score(table), abs=1.5)

@@ -112,8 +112,7 @@ class ConditionalVariationalAutoencoder(
     for all, as a scalar or, for several columns, a row; metadata routing hands it on
     with ``set_transform_request(condition=True)``. Without, each row has the condition
     under which it is most probable by the bound, among those in `conditions_`:
-    continuous columns are taken at their mean. ``fit_transform(X, y)`` and `transform`
-    do so too.
+    continuous columns are at their mean. ``fit_transform(X, y)`` does so too.
 
     Parameters
     ----------
@@ -301,7 +300,7 @@ class ConditionalVariationalAutoencoder(
     def partial_fit(self, X, y):
         """Train by one pass over the rows of X, from where the last call ended.
 
-        The first call fixes the labels too: it must hold each. See
+        The first call fixes the labels too: others raise later. See
         :meth:`Autoencoder.partial_fit`.
 
         Parameters
@@ -312,11 +311,6 @@ class ConditionalVariationalAutoencoder(
         Returns
         -------
         self : object
-
-        Raises
-        ------
-        ValueError
-            As :meth:`fit`, and for labels that the first call did not hold.
         """
         with self._unchanged_on_error():
             beside = self._learn_conditions(X, y, anew=not hasattr(self, "net_"))
@@ -391,8 +385,13 @@ class ConditionalVariationalAutoencoder(
 
     def _after_training(self, X, rng, n_seen, beside=None):
         super()._after_training(X, rng, n_seen, beside)
-        rows = rng.integers(len(beside), size=min(len(beside), _ROWS_REGRESSED))
-        self._seen_conditions = beside[rows]
+        rows = rng.permutation(len(beside))[:_ROWS_REGRESSED]
+        self._seen_conditions = self._merged(
+            "_seen_conditions", beside[rows], len(beside), n_seen, rng
+        )
+        if n_seen:
+            self._conditions.add(beside, n_seen)
+            self.condition_prior_ = self._conditions.frequencies
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -224,6 +224,12 @@ class HuberDensity(_OfLearnedWidth):
 
     _width = "learned"
 
+    def start_dispersion(self, n_features, variance):
+        """Return the logarithm of the width that suits residuals of this variance."""
+        # Where most of them are beyond delta: the tails' scale is width**2 / delta.
+        of_tails = self.delta * math.sqrt(variance / 2)
+        return super().start_dispersion(n_features, min(variance, of_tails))
+
     def dispersion(self, learned, scale=1.0):
         """Return the variance of the middle part, in units of X squared."""
         return self._variance(learned) * scale**2
