@@ -19,7 +19,7 @@ from skae.engine.columns import describe_columns, principal_axes
 from skae.engine.devices import resolve_device
 from skae.engine.net import Net
 from skae.engine.seats import OPTIMIZERS, check_extras, resolve_optimizer
-from skae.engine.start import ROWS_COMPARED, start_linear
+from skae.engine.start import start_linear
 from skae.inference import InferenceMixin
 from skae.losses import LOSSES, Loss, make_loss
 from skae.training import TrainingMixin
@@ -260,7 +260,7 @@ class BaseAutoencoder(TrainingMixin, InferenceMixin, BaseEstimator):
     def _start(self, X, X_val, columns, axes, variances, beside):
         """Set the weights that a first fit starts from; they are random before."""
         if self._starts_linear:
-            rows = self._rows(X, positions=np.arange(min(ROWS_COMPARED, X.shape[0])))
+            rows = self._first_rows(X)
             centre = columns.mean if self.mean_ is None else None
             start_linear(self.net_, self.architecture_, axes, rows, centre)
 

@@ -5,7 +5,7 @@ from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from skae.engine.seeds import draw_seed, make_generator
-from skae.generative import check_draws, check_samples
+from skae.generative import check_count
 from skae.validation import as_codes, as_rows, like_input
 
 
@@ -18,19 +18,31 @@ class ConditionedMixin:
 
     # -- conditions of rows
 
+    @property
+    def conditions_(self):
+        """The combinations of labels that y held."""
+        check_is_fitted(self)
+        return self._conditions.names
+
+    @property
+    def condition_prior_(self):
+        """The share of the training rows that has each of `conditions_`."""
+        check_is_fitted(self)
+        return self._conditions.frequencies
+
     def _beside(self, X, condition):
         """Return the encoded conditions of validated rows: those given, or inferred."""
         if condition is not None:
             return self._conditions.encode(condition, X.shape[0])
         combinations = self._conditions.combinations
         if len(combinations) == 1:
-            return np.repeat(combinations, X.shape[0], axis=0)
+            return np.tile(combinations, (X.shape[0], 1))
         return combinations[self._joint_bounds(X).argmax(axis=1)]
 
     def _joint_bounds(self, X):
         """Return the bound of log p(x, c) under each known condition, in nats."""
         bounds = [
-            -self._row_losses(X, np.repeat(combination[None], X.shape[0], axis=0))
+            -self._row_losses(X, np.tile(combination, (X.shape[0], 1)))
             for combination in self._conditions.combinations
         ]
         return np.stack(bounds, axis=1) + np.log(self._conditions.frequencies)
@@ -149,7 +161,7 @@ class ConditionedMixin:
             In nats, of the density of rows in units of X.
         """
         check_is_fitted(self)
-        check_draws(n_draws)
+        check_count("n_draws", n_draws)
         X = as_rows(self, X)
         generator = make_generator(draw_seed(random_state))
         return self._log_likelihood(X, n_draws, generator, self._beside(X, condition))
@@ -230,7 +242,7 @@ class ConditionedMixin:
         for combination, share in zip(
             self._conditions.combinations, self._conditions.frequencies, strict=True
         ):
-            beside = np.repeat(combination[None], len(codes), axis=0)
+            beside = np.tile(combination, (len(codes), 1))
             rows += codes.dtype.type(share) * self._decode(codes, beside)
         return rows
 
@@ -263,7 +275,7 @@ class ConditionedMixin:
             In units of the training rows.
         """
         check_is_fitted(self)
-        check_samples(n_samples)
+        check_count("n_samples", n_samples)
         seed = draw_seed(random_state)
         if condition is None:
             rows = np.random.default_rng([seed, 1])

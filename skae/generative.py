@@ -13,18 +13,23 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skae.engine.batches import Scaling, dense_rows, rows_per_block
+from skae.engine import reservoir
+from skae.engine.batches import dense_rows, rows_per_block
+from skae.engine.budget import auto_latent_units
 from skae.engine.forward import Bound
 from skae.engine.normal import divergence, log_ratio, surrounding_points
 from skae.engine.seeds import draw_seed, make_generator
-from skae.engine.start import ROWS_COMPARED, calibrate_spectrum, start_probabilistic
+from skae.engine.start import (
+    calibrate_spectrum,
+    mean_of_rest,
+    start_probabilistic,
+)
 from skae.engine.watchers import WarmUp
 from skae.losses import Gaussian, as_likelihood, make_loss
 from skae.validation import as_rows
 
 _ACTIVE = 0.01  # variance of a unit's posterior mean over rows (Burda et al. 2016)
 SCORE_DRAWS = 128  # of outlier_score="log_likelihood"
-_CODES_KEPT = 4096  # training rows whose codes a mixture is fitted on
 _CLUSTERS = 10  # of that mixture
 _WIDEST_CALIBRATED = 512  # columns, up to which the start's variances are changed
 _MANY_ROWS = 64  # per column, from which on they need not be
@@ -94,7 +99,7 @@ class GenerativeMixin:
         return super()._patience + self.kl_warm_up
 
     def _auto_components(self, n_features):
-        return min(max(1, round(0.75 * n_features)), 32)
+        return auto_latent_units(n_features)
 
     @property
     def _n_in_sum(self):
@@ -104,8 +109,7 @@ class GenerativeMixin:
         if not self._starts_linear:
             return
         rng = np.random.default_rng(self.net_.seed)
-        n_rest = max(X.shape[1] - len(variances), 1)
-        rest = max(columns.variance.sum() - variances.sum(), 0.0) / n_rest
+        rest = mean_of_rest(columns.variance.sum(), variances, X.shape[1])
         share, factor = self._calibration(X, rng)
         variances, rest = (
             factor
@@ -119,7 +123,7 @@ class GenerativeMixin:
             axes,
             variances,
             rest,
-            self._rows(X, positions=np.arange(min(ROWS_COMPARED, X.shape[0]))),
+            self._first_rows(X),
         )
 
     def _calibration(self, X, rng):
@@ -157,24 +161,12 @@ class GenerativeMixin:
         self._mean_sums = sums.numpy() + (self._mean_sums if n_seen else 0.0)
         mean, square = self._mean_sums / self.n_samples_seen_
         self.active_units_ = np.flatnonzero(square - mean**2 > _ACTIVE)
-        rows = np.arange(X.shape[0])
-        if len(rows) > _CODES_KEPT:
-            rows = np.sort(rng.choice(len(rows), _CODES_KEPT, replace=False))
+        rows = rng.permutation(X.shape[0])[: reservoir.SIZE]
         mean, std = self._posterior(X[rows], None if beside is None else beside[rows])
         codes = mean + std * rng.normal(size=mean.shape).astype(mean.dtype)
-        self._codes = self._merged("_codes", codes, X.shape[0], n_seen, rng)
+        known = self._codes if n_seen else codes[:0]
+        self._codes = reservoir.sampled(known, codes, n_seen, rng, X.shape[0])
         self._mixture = None
-
-    def _merged(self, name, rows, n_new, n_seen, rng):
-        """Return rows that stand for `n_new` new ones and for the `n_seen` before."""
-        if not n_seen:
-            return rows
-        known = getattr(self, name)
-        n_known = len(known)
-        if n_known + len(rows) > _CODES_KEPT:
-            n_known = min(n_known, round(_CODES_KEPT * n_seen / (n_seen + n_new)))
-        known = known[rng.choice(len(known), n_known, replace=False)]
-        return np.concatenate((known, rows[: _CODES_KEPT - n_known]))
 
     @property
     def dispersion_(self):
@@ -272,25 +264,15 @@ class GenerativeMixin:
 
     def _sample(self, n_samples, random_state, latent, draw, beside=None):
         codes, generator = self._sample_codes(n_samples, random_state, latent)
-        criterion = self.net_.criterion_
-        make = criterion.reconstruction
-        if draw:
 
-            def make(output):
-                return criterion.draw(output.cpu(), generator)
+        def read(output):
+            return self.net_.criterion_.draw(output.cpu(), generator)
 
-        rows = self._map(
-            codes,
-            lambda net, code: make(net.decode(code)),
-            self.n_features_in_,
-            scaling=Scaling(None),
-            beside=beside,
-        )
-        return self._scaling.inverse(rows)
+        return self._decode(codes, beside, read if draw else None)
 
     def _sample_codes(self, n_samples, random_state, latent):
         check_is_fitted(self)
-        check_samples(n_samples)
+        check_count("n_samples", n_samples)
         seed = draw_seed(random_state)
         rng = np.random.default_rng(seed)
         generator = make_generator(seed)
@@ -331,8 +313,7 @@ class GenerativeMixin:
 
     def _interpolated(self, codes_a, codes_b, n_steps):
         """Return codes of shape (n_rows, n_steps, n_components), ends included."""
-        if not isinstance(n_steps, Integral) or n_steps < 2:
-            raise ValueError(f"n_steps={n_steps!r} must be an integer of 2 or more.")
+        check_count("n_steps", n_steps, at_least=2)
         shares = np.linspace(0, 1, n_steps, dtype=codes_a.dtype)[:, None]
         return codes_a[:, None] * (1 - shares) + codes_b[:, None] * shares
 
@@ -364,16 +345,10 @@ class GenerativeMixin:
         return paths
 
 
-def check_samples(n_samples):
-    """Raise if `n_samples` is not a number of samples."""
-    if not isinstance(n_samples, Integral) or n_samples < 1:
-        raise ValueError(f"n_samples={n_samples!r} must be an integer of 1 or more.")
-
-
-def check_draws(n_draws):
-    """Raise if `n_draws` is not a number of draws."""
-    if not isinstance(n_draws, Integral) or n_draws < 1:
-        raise ValueError(f"n_draws={n_draws!r} must be an integer of 1 or more.")
+def check_count(name, value, at_least=1):
+    """Raise if a number of draws, samples or steps is none."""
+    if not isinstance(value, Integral) or value < at_least:
+        raise ValueError(f"{name}={value!r} must be an integer of {at_least} or more.")
 
 
 def _per_pass(x):

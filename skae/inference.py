@@ -155,11 +155,12 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             X, lambda net, x: net.encode(x), self.n_components_, beside=beside
         )
 
-    def _decode(self, codes, beside=None):
-        criterion = self.net_.criterion_
+    def _decode(self, codes, beside=None, read=None):
+        """Decode codes; `read` makes rows of the decoder's output, None their means."""
+        read = self.net_.criterion_.reconstruction if read is None else read
         decoded = self._map(
             codes,
-            lambda net, code: criterion.reconstruction(net.decode(code)),
+            lambda net, code: read(net.decode(code)),
             self.n_features_in_,
             scaling=Scaling(None),
             beside=beside,

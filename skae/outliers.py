@@ -8,9 +8,9 @@ from sklearn.base import OutlierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skae.engine.reservoir import sampled
 from skae.validation import as_rows
 
-_RESERVOIR = 4096  # training scores that are kept for later thresholds
 _MAD_TO_SIGMA = 1.4826  # of a normal distribution
 _ROUNDING = 1e-9  # of exp(log(loss)): equal losses are on one side
 
@@ -96,7 +96,7 @@ class ThresholdMixin(OutlierMixin):
         super()._after_training(X, rng, n_seen, beside)
         scores = -self._outlier_losses(X)
         known = self._reservoir if n_seen else scores[:0]
-        self._reservoir = _sampled(known, scores, n_seen, rng)
+        self._reservoir = sampled(known, scores, n_seen, rng)
         pool = self._reservoir if n_seen else scores
         rule = _log_rule if self._losses_are_logarithms else _error_rule
         self.offset_ = _threshold(pool, self.contamination, rule)
@@ -126,19 +126,3 @@ def _log_rule(logarithms):
     """Return three robust standard deviations above the median."""
     middle = np.median(logarithms)
     return middle + 3 * _MAD_TO_SIGMA * np.median(np.abs(logarithms - middle))
-
-
-def _sampled(known, scores, n_seen, rng):
-    """Return a uniform sample of all scores seen, at most `_RESERVOIR`."""
-    n_kept = min(_RESERVOIR, n_seen + len(scores))
-    if n_kept == len(known) + len(scores):
-        return np.concatenate((known, scores))
-    # How many of the kept come from the new rows, had all been drawn at once.
-    n_new = rng.hypergeometric(len(scores), n_seen, n_kept) if n_seen else n_kept
-    n_new = max(n_new, n_kept - len(known))
-    return np.concatenate(
-        (
-            rng.choice(known, n_kept - n_new, replace=False),
-            rng.choice(scores, n_new, replace=False),
-        )
-    )

@@ -19,6 +19,8 @@ from skae.engine.seeds import draw_seed
 from skae.engine.watchers import BestWeights, Progress
 from skae.validation import as_rows
 
+_ROWS_COMPARED = 1000  # on which a start is compared with a random one
+
 # What of a history is a loss, in the units of the net.
 _LOSSES = {"train_loss", "valid_loss", "train_reconstruction", "valid_reconstruction"}
 
@@ -113,6 +115,10 @@ class TrainingMixin:
 
     def _rows(self, X, beside=None, positions=None):
         return Rows(X, self._scaling, positions, self.net_.device, beside).settle()
+
+    def _first_rows(self, X, beside=None):
+        """Return the rows that starts are compared on."""
+        return self._rows(X, beside, np.arange(min(_ROWS_COMPARED, X.shape[0])))
 
     def _batch_size_for(self, n_rows):
         size = auto_batch_size(n_rows) if self.batch_size == "auto" else self.batch_size

@@ -224,7 +224,7 @@ IMPORTS_ALLOWED = {
         "activations", "architectures", "corruption", "engine", "inference", "losses",
         "training", "validation",
     },
-    "outliers": {"validation"},
+    "outliers": {"engine", "validation"},
     "generative": {"engine", "losses", "validation"},
     "conditioned": {"engine", "generative", "validation"},
     "autoencoders": {

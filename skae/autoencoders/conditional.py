@@ -15,8 +15,9 @@ from skae.conditioned import ConditionedMixin
 from skae.conditions import Conditions
 from skae.engine.batches import dense_rows
 from skae.engine.normal import squashed
+from skae.engine.reservoir import sampled
 from skae.engine.start import (
-    ROWS_COMPARED,
+    mean_of_rest,
     start_conditional_means,
     start_probabilistic,
 )
@@ -326,8 +327,6 @@ class ConditionalVariationalAutoencoder(
             )
         if anew or not hasattr(self, "_conditions"):
             self._conditions = Conditions(y)
-            self.conditions_ = self._conditions.names
-            self.condition_prior_ = self._conditions.frequencies
         return self._conditions.encode(y, name="y")
 
     def _module_params(self, n_features, columns):
@@ -343,7 +342,7 @@ class ConditionalVariationalAutoencoder(
         rng = np.random.default_rng(self.net_.seed)
         sample = np.sort(rng.permutation(X.shape[0])[:_ROWS_REGRESSED])
         x, conditions = dense_rows(X, sample), beside[sample].astype(np.float64)
-        compared = self._rows(X, beside, np.arange(min(ROWS_COMPARED, X.shape[0])))
+        compared = self._first_rows(X, beside)
         if self.loss_.is_bounded:
             effects = self._effects_on_output(x, conditions)
             start_conditional_means(self.net_, self.architecture_, effects, compared)
@@ -355,13 +354,12 @@ class ConditionalVariationalAutoencoder(
         with np.errstate(invalid="ignore"):  # shares of no variance
             pca.fit(rest)
         variances = pca.singular_values_**2 / len(x)
-        n_rest = max(x.shape[1] - len(variances), 1)
         start_probabilistic(
             self.net_,
             self.architecture_,
             pca.components_,
             variances,
-            max(rest.var(axis=0).sum() - variances.sum(), 0.0) / n_rest,
+            mean_of_rest(rest.var(axis=0).sum(), variances, x.shape[1]),
             compared,
             effects,
         )
@@ -385,13 +383,10 @@ class ConditionalVariationalAutoencoder(
 
     def _after_training(self, X, rng, n_seen, beside=None):
         super()._after_training(X, rng, n_seen, beside)
-        rows = rng.permutation(len(beside))[:_ROWS_REGRESSED]
-        self._seen_conditions = self._merged(
-            "_seen_conditions", beside[rows], len(beside), n_seen, rng
-        )
+        known = self._seen_conditions if n_seen else beside[:0]
+        self._seen_conditions = sampled(known, beside, n_seen, rng)
         if n_seen:
             self._conditions.add(beside, n_seen)
-            self.condition_prior_ = self._conditions.frequencies
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

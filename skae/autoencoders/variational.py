@@ -13,7 +13,7 @@ from skae.base import BaseAutoencoder
 from skae.engine.forward import Forward
 from skae.engine.normal import divergence, log_ratio, squashed
 from skae.engine.seeds import draw_seed, make_generator
-from skae.generative import SCORE_DRAWS, GenerativeMixin, check_draws
+from skae.generative import SCORE_DRAWS, GenerativeMixin, check_count
 from skae.outliers import ThresholdMixin
 from skae.validation import as_rows
 
@@ -314,7 +314,7 @@ class VariationalAutoencoder(ThresholdMixin, GenerativeMixin, BaseAutoencoder):
             In nats, of the density of rows in units of X.
         """
         check_is_fitted(self)
-        check_draws(n_draws)
+        check_count("n_draws", n_draws)
         X = as_rows(self, X)
         return self._log_likelihood(X, n_draws, make_generator(draw_seed(random_state)))
 

@@ -18,6 +18,11 @@ def auto_components(n_features):
     return min(max(1, n_features // 2), 32)
 
 
+def auto_latent_units(n_features):
+    """Return what it is where the code has a prior: three quarters, at most 32."""
+    return min(max(1, round(0.75 * n_features)), 32)
+
+
 def auto_batch_size(n_rows):
     """Return 32 for up to 2,000 rows, then a 64th of them, at most 256."""
     return min(max(32, 2 ** int(math.log2(max(1, n_rows / 64)))), 256)

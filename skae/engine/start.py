@@ -1,21 +1,15 @@
 """The linear start: PCA where the network can express it, else the random start."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 
 from skae.engine.normal import unsquashed
 
-ROWS_COMPARED = 1000  # on which the start is compared
 _LEAST_NOISE = 1e-5  # variance, where that of a typical column is 1
 _FOLDS = 5
-_SHARES = (
-    0.0,
-    0.001,
-    0.002,
-    0.005,
-    0.01,
-    0.02,
-    0.03,
+_SHARES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03) + (
     0.05,
     0.07,
     0.1,
@@ -35,7 +29,7 @@ def start_linear(net, architecture, axes, rows, centre):
     axes : ndarray of shape (n_axes, n_features)
         Orthonormal rows.
     rows : Rows
-        The training rows.
+        Training rows to compare with PCA on.
     centre : ndarray of shape (n_features,) or None
         What PCA subtracts from the rows, if they are not centred already.
     """
@@ -44,7 +38,7 @@ def start_linear(net, architecture, axes, rows, centre):
     axes = torch.tensor(axes, dtype=torch.float32, device=rows.device)
     architecture.start_linear(module, axes, axes)
     net.settle()
-    x = rows.take(slice(0, ROWS_COMPARED))
+    x = rows.take(slice(0, len(rows)))
     centred = x
     if centre is not None:
         centred = x - torch.tensor(centre, dtype=torch.float32, device=rows.device)
@@ -83,8 +77,6 @@ def start_probabilistic(net, architecture, axes, variances, noise, rows, effects
         What each condition adds to a row; the axes are then of the rest.
     """
     module, criterion = net.module_, net.criterion_
-    before = net.row_losses(rows).mean()
-    random_start = net.weights()
     if criterion.loss.given_variance is not None:
         noise = criterion.loss.given_variance
     noise = max(noise, _LEAST_NOISE)
@@ -94,7 +86,7 @@ def start_probabilistic(net, architecture, axes, variances, noise, rows, effects
     axes, variances = axes[above], variances[above]
     size = (variances - noise).sqrt().unsqueeze(1)
     encoding, decoding = size / variances.unsqueeze(1) * axes, size * axes
-    with torch.no_grad():
+    with _kept_if_better(net, rows), torch.no_grad():
         if effects is not None:
             effects = torch.tensor(effects, **like)
             module.condition_to_mean.weight.zero_()
@@ -106,10 +98,7 @@ def start_probabilistic(net, architecture, axes, variances, noise, rows, effects
         architecture.start_linear(module, encoding, decoding)
         module.log_variance.bias.zero_()
         module.log_variance.bias[: len(axes)] = unsquashed(torch.log(noise / variances))
-    criterion.start_dispersion(noise)
-    net.settle()
-    if not net.row_losses(rows).mean() <= before:
-        net.load_weights(random_start)
+        criterion.start_dispersion(noise)
 
 
 def start_conditional_means(net, architecture, effects, rows):
@@ -124,13 +113,24 @@ def start_conditional_means(net, architecture, effects, rows):
     rows : Rows
         Training rows to compare the starts on.
     """
-    before = net.row_losses(rows).mean()
-    random_start = net.weights()
     effects = torch.tensor(effects, dtype=torch.float32, device=rows.device)
-    architecture.start_effects(net.module_, effects)
+    with _kept_if_better(net, rows):
+        architecture.start_effects(net.module_, effects)
+
+
+@contextmanager
+def _kept_if_better(net, rows):
+    """Undo what happens to the weights in the block if the rows cost more by it."""
+    before, weights = net.row_losses(rows).mean(), net.weights()
+    yield
     net.settle()
     if not net.row_losses(rows).mean() <= before:
-        net.load_weights(random_start)
+        net.load_weights(weights)
+
+
+def mean_of_rest(total, variances, n_features):
+    """Return the mean variance of a row along what leading axes leave out."""
+    return max(total - variances.sum(), 0.0) / max(n_features - len(variances), 1)
 
 
 def calibrate_spectrum(rows, n_components, n_rows, rng):

@@ -58,10 +58,6 @@ class Loss(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} must define per_element.")
 
-    def per_row(self, output, x, *learned):
-        """Return the mean of :meth:`per_element` over each row, shape (n_samples,)."""
-        return self.per_element(output, x, *learned).flatten(1).mean(1)
-
     def total(self, output, x, *learned):
         """Return the sum of :meth:`per_element`, a scalar: what a step trains on."""
         return self.per_element(output, x, *learned).sum()
