@@ -1,6 +1,6 @@
 """Autoencoders as scikit-learn estimators."""
 
-from skae.architectures import Architecture, Dense
+from skae.architectures import Architecture, Convolutional, Dense, Recurrent
 from skae.autoencoders import (
     Autoencoder,
     ConditionalVariationalAutoencoder,
@@ -16,10 +16,12 @@ from skae.corruption import (
     MaskingNoise,
     SaltAndPepperNoise,
     SwapNoise,
+    WordDropout,
 )
 from skae.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
+    CrossEntropy,
     Gaussian,
     Huber,
     Laplace,
@@ -28,6 +30,8 @@ from skae.losses import (
     SquaredError,
 )
 from skae.sparsity import L1, KLSparsity, Sparsity, TopK
+from skae.text import SubwordTokenizer
+from skae.windows import SlidingWindows
 
 __version__ = "0.1.0.dev0"
 
@@ -38,7 +42,9 @@ __all__ = [
     "BinaryCrossEntropy",
     "ConditionalVariationalAutoencoder",
     "ContractiveAutoencoder",
+    "Convolutional",
     "Corruption",
+    "CrossEntropy",
     "DenoisingAutoencoder",
     "Dense",
     "Gaussian",
@@ -50,12 +56,16 @@ __all__ = [
     "Loss",
     "MaskingNoise",
     "Poisson",
+    "Recurrent",
     "SaltAndPepperNoise",
+    "SlidingWindows",
     "SparseAutoencoder",
     "Sparsity",
     "SquaredError",
     "StackedAutoencoder",
+    "SubwordTokenizer",
     "SwapNoise",
     "TopK",
     "VariationalAutoencoder",
+    "WordDropout",
 ]

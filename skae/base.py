@@ -12,16 +12,19 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from skae.activations import ACTIVATION_CHOICES
 from skae.architectures import Architecture, Dense
 from skae.corruption import Corruption
-from skae.engine.budget import (
-    auto_components,
+from skae.engine.budget import auto_components
+from skae.engine.columns import (
+    describe_columns,
+    describe_lengths,
+    principal_axes,
 )
-from skae.engine.columns import describe_columns, principal_axes
 from skae.engine.devices import resolve_device
 from skae.engine.net import Net
 from skae.engine.seats import OPTIMIZERS, check_extras, resolve_optimizer
 from skae.engine.start import start_linear
 from skae.inference import InferenceMixin
-from skae.losses import LOSSES, Loss, make_loss
+from skae.losses import LOSSES, CrossEntropy, Loss, SquaredError, make_loss
+from skae.ragged import Ragged
 from skae.training import TrainingMixin
 from skae.validation import own
 
@@ -149,10 +152,19 @@ class BaseAutoencoder(TrainingMixin, InferenceMixin, BaseEstimator):
         """Resolve the parameters and make the net: random, PCA's, or the previous."""
         share = self.n_components if isinstance(self.n_components, float) else None
         wants_axes = self._starts_linear or share is not None
+        ragged = isinstance(X, Ragged)
+        if ragged and share is not None:
+            raise ValueError(
+                f"n_components={share} is a share of the variance of columns, which "
+                "rows of unequal length do not have. Give a number of components."
+            )
+        check = self._row_check(self.loss_.target_range)
+        if ragged:
+            check.all(X)
         columns = describe_columns(
-            X,
+            X.steps if ragged else X,
             with_covariance=wants_axes and previous is None,
-            check=self._row_check(self.loss_.target_range),
+            check=check,
         )
         axes, variances = np.empty((0, X.shape[1])), np.empty(0)
         if previous is None:
@@ -168,7 +180,8 @@ class BaseAutoencoder(TrainingMixin, InferenceMixin, BaseEstimator):
             bounded = self.loss_.is_bounded
             self.mean_ = None if bounded else columns.mean
             self.scale_ = 1.0 if bounded else columns.scale
-        self.net_ = self._make_net(X.shape[1], seed, columns).initialize()
+        lengths = describe_lengths(X.lengths) if ragged else None
+        self.net_ = self._make_net(seed, columns, lengths).initialize()
         if previous is not None:
             self._continue_from(previous)
         else:
@@ -182,8 +195,26 @@ class BaseAutoencoder(TrainingMixin, InferenceMixin, BaseEstimator):
         self.corruption_ = own(self.corruption, self._default_corruption)
         self.loss_ = self._resolve_loss()
 
+        of_tokens = self.architecture_.vocabulary_size is not None
+        if self.loss_.scores_classes != of_tokens:
+            raise ValueError(
+                f"loss={self.loss_!r} does not fit {self.architecture_!r}: "
+                "CrossEntropy and a vocabulary_size go together."
+            )
+        if of_tokens and self.corruption_ and not self.corruption_.takes_tokens:
+            raise ValueError(
+                f"corruption={self.corruption_!r} makes other numbers of tokens. Use "
+                "WordDropout or SwapNoise."
+            )
+
     def _resolve_loss(self):
-        return make_loss(self.loss)
+        return make_loss(self.loss, default=self._default_loss)
+
+    @property
+    def _default_loss(self):
+        """The class of what ``loss=None`` is."""
+        of_tokens = self.architecture_.vocabulary_size is not None
+        return CrossEntropy if of_tokens else SquaredError
 
     @property
     def _default_architecture(self):
@@ -205,12 +236,12 @@ class BaseAutoencoder(TrainingMixin, InferenceMixin, BaseEstimator):
     def _starts_linear(self):
         return self.architecture_.starts_linear
 
-    def _make_net(self, n_features, seed, columns):
+    def _make_net(self, seed, columns, lengths):
         check_extras(self.net_params or {}, self.callbacks or ())
         return Net(
             self._module_class,
-            **self._module_params(n_features, columns),
-            **self._criterion_params(),
+            **self._module_params(columns, lengths),
+            **self._criterion_params(columns),
             seed=seed,
             loss=self.loss_.for_unit(self.scale_),
             optimizer=resolve_optimizer(self.optimizer),
@@ -221,11 +252,12 @@ class BaseAutoencoder(TrainingMixin, InferenceMixin, BaseEstimator):
             **(self.net_params or {}),
         )
 
-    def _module_params(self, n_features, columns):
+    def _module_params(self, columns, lengths):
         """Return what the module is made of, as skorch's ``module__`` parameters."""
         params = {
             "module__architecture": self.architecture_,
-            "module__n_features": n_features,
+            "module__shape": self._codec.shape,
+            "module__lengths": lengths,
             "module__n_components": self.n_components_,
             "module__code_activation": self._code_activation,
             "module__l1_penalty": self.l1_penalty,
@@ -234,12 +266,16 @@ class BaseAutoencoder(TrainingMixin, InferenceMixin, BaseEstimator):
             params["module__corrupt"] = (
                 self.corruption_,
                 columns.statistics(self.mean_, self.scale_),
+                lengths is not None,
             )
         return params
 
-    def _criterion_params(self):
-        """Return the criterion and its parameters, if it is not the plain one."""
-        return {}
+    def _criterion_params(self, columns):
+        """Return the criterion's parameters, and itself if it is not the plain one."""
+        return {
+            "criterion__n_features": len(columns.mean),
+            "criterion__ragged": None in self._codec.shape,
+        }
 
     def _continue_from(self, previous):
         """Take over the weights of the net of an earlier fit."""

@@ -187,7 +187,7 @@ class ConditionedMixin:
         rows = as_rows(self, X)
         beside = self._beside(rows, condition)
         if per_feature:
-            return like_input(X, self._cell_losses(rows, beside))
+            return like_input(self, X, self._cell_losses(rows, beside))
         return self._reconstruction_losses(rows, beside)
 
     # -- rows to rows
@@ -214,10 +214,16 @@ class ConditionedMixin:
         if from_condition is None and not self._conditions.are_labels:
             from_condition = condition
         beside = self._beside(X, from_condition)
-        codes = self._encode(X, beside)
-        if condition is not None:
-            beside = self._beside(X, condition)
-        return self._decode(codes, beside)
+        if condition is None:
+            return self._codec.restore(self._reconstruct(X, beside))
+        read = self.net_.criterion_.reconstruction
+        rows = self._map(
+            X,
+            lambda net, x: net.reconstruction_under(x, read),
+            X.shape[1],
+            beside=np.hstack((beside, self._beside(X, condition))),
+        )
+        return self._codec.restore(self._scaling.inverse(rows))
 
     def inverse_transform(self, X, *, condition=None):
         """Decode codes to rows.
@@ -227,7 +233,8 @@ class ConditionedMixin:
         X : array-like of shape (n_samples, n_components_)
         condition : array-like, default=None
             Of the rows, or one for all. None is the mean over `conditions_`, weighted
-            by `condition_prior_`: what the model expects of a code alone.
+            by `condition_prior_`: what the model expects of a code alone. Where lengths
+            vary there is no such mean: it is the most frequent of them.
 
         Returns
         -------
@@ -236,15 +243,18 @@ class ConditionedMixin:
         """
         check_is_fitted(self)
         codes = as_codes(self, X, self.n_components_)
+        if condition is None and None in self.input_shape_:
+            condition = self._conditions.names[self._conditions.frequencies.argmax()]
         if condition is not None:
-            return self._decode(codes, self._conditions.encode(condition, len(codes)))
+            beside = self._conditions.encode(condition, len(codes))
+            return self._codec.restore(self._decode(codes, beside))
         rows = 0.0
         for combination, share in zip(
             self._conditions.combinations, self._conditions.frequencies, strict=True
         ):
             beside = np.tile(combination, (len(codes), 1))
             rows += codes.dtype.type(share) * self._decode(codes, beside)
-        return rows
+        return self._codec.restore(rows)
 
     def sample(
         self,

@@ -65,6 +65,36 @@ class Conditions:
         """Whether no column is continuous."""
         return None not in self.labels
 
+    def effects(self, x, encoded, target_range, inverse):
+        """Return what labels add to a decoder's output for their mean row.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples, n_features)
+        encoded : ndarray of shape (n_samples, n_outputs)
+            The conditions of these rows.
+        target_range : tuple of float
+            Of x; the upper end may be infinite.
+        inverse : callable
+            From rows to the outputs that stand for them.
+
+        Returns
+        -------
+        ndarray of shape (n_outputs, n_features)
+        """
+        combinations, which, counts = np.unique(
+            self.without_numbers(encoded),
+            axis=0,
+            return_inverse=True,
+            return_counts=True,
+        )
+        sums = np.zeros((len(combinations), x.shape[1]))
+        np.add.at(sums, which.ravel(), x)
+        lowest, highest = target_range
+        middle = (lowest + highest) / 2 if highest < np.inf else lowest + x.mean()
+        means = (sums + middle) / (counts[:, None] + 1)  # none at the ends of the range
+        return np.linalg.lstsq(combinations, inverse(means))[0]
+
     def without_numbers(self, encoded):
         """Return encoded conditions with continuous columns at their mean."""
         encoded = encoded.copy()

@@ -1,7 +1,7 @@
 """Corruptions: what training does to rows before they are encoded."""
 
 from dataclasses import KW_ONLY, dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import torch
@@ -32,6 +32,9 @@ class Corruption(BaseEstimator):
     corrupted the same way in every epoch. Fitted estimators never corrupt.
     """
 
+    takes_tokens = False  # whether what it makes of tokens are tokens
+    spares_encoder = False  # whether it is for decoders that are fed with the row
+
     _parameter_constraints = {}
 
     def corrupt(self, x, columns, generator):
@@ -40,10 +43,12 @@ class Corruption(BaseEstimator):
         Parameters
         ----------
         x : Tensor of shape (n_samples, n_features)
-            As the network sees it: centred and scaled. Not to be changed.
+            As the network sees it: centred and scaled, NaN beyond the end of shorter
+            series, which stays so. Not to be changed.
         columns : ColumnStatistics
             Its `mean`, `std`, `minimum` and `maximum` of each column of the training
-            rows, and `zero`, where 0 is, in the same units.
+            rows, and `zero`, where 0 is, in the same units. Of series of unequal
+            length they are those of the channels, repeated for each step.
         generator : torch.Generator
             On the device of x; what everything random is to be drawn from.
 
@@ -188,6 +193,8 @@ class SwapNoise(Corruption):
 
     rate: float = 0.15
 
+    takes_tokens = True
+
     _parameter_constraints = {"rate": [_SHARE]}
 
     def corrupt(self, x, columns, generator):
@@ -201,6 +208,53 @@ class SwapNoise(Corruption):
         rows = torch.arange(n_rows, device=x.device).unsqueeze(1)
         others = x.gather(0, (rows + away) % n_rows)
         return torch.where(_chosen(x, self.rate, generator), others, x)
+
+
+@dataclass(eq=False, repr=False)
+class WordDropout(Corruption):
+    """Replaces a share of the tokens by the unknown one.
+
+    A decoder that is fed with the tokens before the one that it has to tell
+    (``Recurrent(feedback=True)``) sees them so, while the encoder sees the whole row:
+    such a decoder has to rely on the code (Bowman et al. 2016). Without feedback the
+    encoder sees them so.
+
+    Parameters
+    ----------
+    rate : float, default=0.3
+        Probability of each token to be replaced, in [0, 1].
+    token : int, default=0
+        What replaces it; 0 is the unknown token of `SubwordTokenizer`.
+
+    References
+    ----------
+    Bowman, S. R., Vilnis, L., Vinyals, O., Dai, A. M., Jozefowicz, R. and Bengio, S.
+    (2016). Generating sentences from a continuous space. Conference on Computational
+    Natural Language Learning.
+
+    Examples
+    --------
+    >>> from skae import WordDropout
+    >>> WordDropout(0.5)
+    WordDropout(rate=0.5)
+    """
+
+    rate: float = 0.3
+    _: KW_ONLY
+    token: int = 0
+
+    takes_tokens = True
+    spares_encoder = True
+
+    _parameter_constraints = {
+        "rate": [_SHARE],
+        "token": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def corrupt(self, x, columns, generator):
+        """Return x with tokens replaced; see :class:`Corruption`."""
+        unknown = torch.full_like(x, self.token)
+        return torch.where(_chosen(x, self.rate, generator), unknown, x)
 
 
 def _uniform(x, generator):
@@ -219,11 +273,14 @@ class Corrupt(nn.Module):
     ----------
     corruption : Corruption
     columns : ColumnStatistics of ndarray
+    ragged : bool
+        Whether rows may end in NaN, and columns are channels.
     """
 
-    def __init__(self, corruption, columns):
+    def __init__(self, corruption, columns, ragged=False):
         super().__init__()
         self.corruption = corruption
+        self.ragged = ragged
         self.generator = None
         # The recipe of the net holds them: they are no weights.
         for name, values in columns._asdict().items():
@@ -235,13 +292,17 @@ class Corrupt(nn.Module):
         """Return x, corrupted in training mode."""
         if not self.training:
             return x
-        columns = ColumnStatistics(
-            *(getattr(self, name) for name in ColumnStatistics._fields)
-        )
+        columns = [getattr(self, name) for name in ColumnStatistics._fields]
+        if self.ragged:
+            n_steps = x.shape[1] // len(self.mean)
+            columns = [values.repeat(n_steps) for values in columns]
+        columns = ColumnStatistics(*columns)
         corrupted = self.corruption.corrupt(x, columns, self.generator)
         if corrupted.shape != x.shape:
             raise ValueError(
                 f"corruption={self.corruption!r} made {tuple(corrupted.shape)} of "
                 f"{tuple(x.shape)}: it must keep the shape."
             )
+        if self.ragged:  # ends stay where they are
+            corrupted = torch.where((corrupted + x).isnan(), x, corrupted)
         return corrupted

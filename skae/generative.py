@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skae.engine import reservoir
-from skae.engine.batches import dense_rows, rows_per_block
+from skae.engine.batches import HIDDEN_FACTOR, dense_rows, rows_per_block
 from skae.engine.budget import auto_latent_units
 from skae.engine.forward import Bound
 from skae.engine.normal import divergence, log_ratio, surrounding_points
@@ -25,7 +25,8 @@ from skae.engine.start import (
     start_probabilistic,
 )
 from skae.engine.watchers import WarmUp
-from skae.losses import Gaussian, as_likelihood, make_loss
+from skae.losses import Gaussian, SquaredError, as_likelihood
+from skae.ragged import Ragged
 from skae.validation import as_rows
 
 _ACTIVE = 0.01  # variance of a unit's posterior mean over rows (Burda et al. 2016)
@@ -71,22 +72,29 @@ class GenerativeMixin:
             )
 
     def _resolve_loss(self):
-        return as_likelihood(make_loss(self.loss, default=Gaussian))
+        return as_likelihood(super()._resolve_loss())
+
+    @property
+    def _default_loss(self):
+        default = super()._default_loss
+        return Gaussian if default is SquaredError else default
 
     @property
     def _starts_linear(self):
         return super()._starts_linear and not self.loss_.is_bounded
 
-    def _criterion_params(self):
+    def _criterion_params(self, columns):
         return {
+            **super()._criterion_params(columns),
             "criterion": Bound,
             "criterion__beta": self.beta,
             "criterion__free_bits": self.free_bits,
+            "criterion__n_draws": self.n_importance_samples,
         }
 
-    def _module_params(self, n_features, columns):
+    def _module_params(self, columns, lengths):
         return {
-            **super()._module_params(n_features, columns),
+            **super()._module_params(columns, lengths),
             "module__n_draws": self.n_importance_samples,
         }
 
@@ -101,9 +109,10 @@ class GenerativeMixin:
     def _auto_components(self, n_features):
         return auto_latent_units(n_features)
 
-    @property
-    def _n_in_sum(self):
-        return self.n_features_in_
+    def _n_in_sum(self, X):
+        if isinstance(X, Ragged):
+            return X.lengths * X.steps.shape[1]
+        return X.shape[1]
 
     def _start(self, X, X_val, columns, axes, variances, beside):
         if not self._starts_linear:
@@ -193,7 +202,7 @@ class GenerativeMixin:
 
     def _reconstruction_losses(self, X, beside=None):
         """Return the loss of each row's reconstruction from its mean code, in nats."""
-        return self._cell_losses(X, beside).sum(axis=1)
+        return np.nansum(self._cell_losses(X, beside), axis=1)
 
     def _row_losses(self, X, beside=None):
         """Return minus the evidence lower bound of each row, in nats."""
@@ -203,12 +212,13 @@ class GenerativeMixin:
         """Return the posterior mean of the loss of rows, by fixed points around it."""
         points = torch.from_numpy(surrounding_points(self.n_components_))
         criterion = self.net_.criterion_
+        n_values = self._n_hidden_values // HIDDEN_FACTOR
 
         def compute(net, x):
             mean, log_variance = net.posterior(x)
             std = torch.exp(0.5 * log_variance)
             total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
-            for chunk in points.to(x).split(_per_pass(x)):
+            for chunk in points.to(x).split(_per_pass(x, n_values)):
                 codes = mean + std * chunk.unsqueeze(1)
                 outputs = net.decode_draws(codes, x)
                 total += criterion.row_losses(outputs, x).sum(0)
@@ -218,7 +228,7 @@ class GenerativeMixin:
             return total
 
         losses = self._map(X, compute, beside=beside, value_range=self.loss_.range)
-        losses += self._row_shift
+        losses += self._row_shift(X)
         return losses
 
     def _log_likelihood(self, X, n_draws, generator, beside=None):
@@ -234,6 +244,7 @@ class GenerativeMixin:
         beside : ndarray of shape (n_samples, n) or None
         """
         criterion = self.net_.criterion_
+        n_values = self._n_hidden_values // HIDDEN_FACTOR
         fixed = None
         if generator is None:
             rng = np.random.default_rng(0)
@@ -243,8 +254,9 @@ class GenerativeMixin:
             mean, log_variance = net.posterior(x)
             std = torch.exp(0.5 * log_variance)
             total = torch.full((len(x),), -np.inf, dtype=x.dtype, device=x.device)
-            for first in range(0, n_draws, _per_pass(x)):
-                shape = (min(_per_pass(x), n_draws - first), *mean.shape)
+            step = _per_pass(x, n_values)
+            for first in range(0, n_draws, step):
+                shape = (min(step, n_draws - first), *mean.shape)
                 if fixed is None:
                     noise = torch.randn(shape, generator=generator, dtype=x.dtype)
                 else:
@@ -257,7 +269,7 @@ class GenerativeMixin:
             return total - np.log(n_draws)
 
         bound = self._map(X, compute, beside=beside, value_range=self.loss_.range)
-        bound -= self._row_shift
+        bound -= self._row_shift(X)
         return bound
 
     # -- numbers to rows
@@ -268,7 +280,8 @@ class GenerativeMixin:
         def read(output):
             return self.net_.criterion_.draw(output.cpu(), generator)
 
-        return self._decode(codes, beside, read if draw else None)
+        rows = self._decode(codes, beside, read if draw else None)
+        return self._codec.restore(rows)
 
     def _sample_codes(self, n_samples, random_state, latent):
         check_is_fitted(self)
@@ -305,11 +318,10 @@ class GenerativeMixin:
 
     def _decode_paths(self, codes, beside=None):
         """Decode codes of shape (n_rows, n_steps, n_components), `beside` alike."""
-        shape = codes.shape[:2]
         if beside is not None:
             beside = beside.reshape(-1, beside.shape[2])
         rows = self._decode(codes.reshape(-1, codes.shape[2]), beside)
-        return rows.reshape(*shape, -1)
+        return self._codec.restore(rows, codes.shape[:2])
 
     def _interpolated(self, codes_a, codes_b, n_steps):
         """Return codes of shape (n_rows, n_steps, n_components), ends included."""
@@ -351,9 +363,16 @@ def check_count(name, value, at_least=1):
         raise ValueError(f"{name}={value!r} must be an integer of {at_least} or more.")
 
 
-def _per_pass(x):
-    """Return how many draws of the codes of a block of rows are decoded at once."""
-    at_most = min(_ROWS_PER_PASS, 8 * rows_per_block(x.shape[1]))
+def _per_pass(x, n_values):
+    """Return how many draws of the codes of rows are decoded at once.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_samples, n)
+    n_values : int
+        Of a row in the widest layer, divided by HIDDEN_FACTOR.
+    """
+    at_most = min(_ROWS_PER_PASS, 8 * rows_per_block(max(x.shape[1], n_values)))
     return max(1, at_most // len(x))
 
 

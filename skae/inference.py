@@ -1,5 +1,6 @@
 """What a fitted autoencoder says of rows: codes, reconstructions and errors."""
 
+import math
 from numbers import Integral
 
 import numpy as np
@@ -14,6 +15,7 @@ from skae.engine.batches import (
     with_beside,
     working_dtype,
 )
+from skae.ragged import Ragged
 from skae.validation import RowCheck, as_codes, as_rows, like_input
 
 
@@ -90,7 +92,8 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             In units of the training rows.
         """
         check_is_fitted(self)
-        return self._decode(as_codes(self, X, self.n_components_))
+        rows = self._decode(as_codes(self, X, self.n_components_))
+        return self._codec.restore(rows)
 
     def reconstruct(self, X):
         """Encode and decode rows.
@@ -105,7 +108,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             In units of X.
         """
         check_is_fitted(self)
-        return self._reconstruct(as_rows(self, X))
+        return self._codec.restore(self._reconstruct(as_rows(self, X)))
 
     def reconstruction_error(self, X, *, per_feature=False):
         """Return the loss of each row's reconstruction, or of each of its cells.
@@ -127,7 +130,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         check_is_fitted(self)
         rows = as_rows(self, X)
         if per_feature:
-            return like_input(X, self._cell_losses(rows))
+            return like_input(self, X, self._cell_losses(rows))
         return self._reconstruction_losses(rows)
 
     def score(self, X, y=None):
@@ -160,32 +163,30 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         read = self.net_.criterion_.reconstruction if read is None else read
         decoded = self._map(
             codes,
-            lambda net, code: read(net.decode(code)),
-            self.n_features_in_,
+            lambda net, code: net.decode_rows(code, read),
+            self._n_values_decoded,
             scaling=Scaling(None),
             beside=beside,
         )
         return self._scaling.inverse(decoded)
 
     def _reconstruct(self, X, beside=None):
-        criterion = self.net_.criterion_
+        read = self.net_.criterion_.reconstruction
         rows = self._map(
-            X,
-            lambda net, x: criterion.reconstruction(net.output(x)),
-            self.n_features_in_,
-            beside=beside,
+            X, lambda net, x: net.reconstruction(x, read), X.shape[1], beside=beside
         )
         return self._scaling.inverse(rows)
 
     def _cell_losses(self, X, beside=None):
-        """Return the loss of each cell, in units of X."""
+        """Return the loss of each cell, in units of X; NaN beyond the end of a row."""
         criterion = self.net_.criterion_
+
+        def compute(net, x):
+            losses = criterion.per_element(net.output(x), x)
+            return torch.where(net.rows(x).isnan(), torch.nan, losses)
+
         losses = self._map(
-            X,
-            lambda net, x: criterion.per_element(net.output(x), x),
-            self.n_features_in_,
-            value_range=self.loss_.range,
-            beside=beside,
+            X, compute, X.shape[1], value_range=self.loss_.range, beside=beside
         )
         losses *= self.loss_.unit(self.scale_)
         losses += self.loss_.shift(self.scale_)
@@ -204,7 +205,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             beside=beside,
         )
         losses *= self.loss_.unit(self.scale_)
-        losses += self._row_shift
+        losses += self._row_shift(X)
         return losses
 
     def _map(
@@ -226,16 +227,40 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         device = next(module.parameters()).device
         check = self._row_check(value_range)
         has_range = value_range != (-np.inf, np.inf)
-        results = np.empty((X.shape[0], *width), dtype=dtype)
+        ragged = isinstance(X, Ragged)
+        if ragged:
+            check.all(X)
+        results = np.full((X.shape[0], *width), np.nan, dtype=dtype)
         with torch.inference_mode():
-            for start, stop in contiguous_blocks(X, self.n_components_):
+            for start, stop in contiguous_blocks(
+                X, self.n_components_, self._n_hidden_values
+            ):
                 rows = scaling.take(X, slice(start, stop), dtype)
                 # A sum that is finite clears the block at the price of one read.
-                if has_range or not torch.isfinite(rows.sum()):
+                if not ragged and (has_range or not torch.isfinite(rows.sum())):
                     check(dense_rows(X, slice(start, stop)), start)
                 rows = with_beside(rows, beside, slice(start, stop))
-                results[start:stop] = compute(module, rows.to(device)).cpu().numpy()
+                result = compute(module, rows.to(device)).cpu().numpy()
+                within = results[start:stop]
+                if width:  # of ragged rows a block may be narrower
+                    within = within[:, : result.shape[1]]
+                within[...] = result
         return results
+
+    @property
+    def _n_values_decoded(self):
+        """How many values a row that is decoded from a code has at most."""
+        lengths = self.net_.module_.lengths
+        *_, n_channels = shape = self._codec.shape
+        return math.prod(shape) if lengths is None else lengths.longest * n_channels
+
+    @property
+    def _n_hidden_values(self):
+        """How many values a row is in the network's widest layer."""
+        shape = self._codec.shape
+        if shape[0] is None:
+            shape = (self.net_.module_.lengths.longest, *shape[1:])
+        return self.architecture_.n_hidden_values(shape)
 
     def _row_check(self, value_range=None, name="X"):
         return RowCheck(
@@ -244,6 +269,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             value_range=self.loss_.target_range if value_range is None else value_range,
             columns=getattr(self, "feature_names_in_", None),
             name=name,
+            place=self._codec.place,
         )
 
     @property
@@ -251,6 +277,12 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """The device that the network is on, "cpu", "cuda" or "mps"."""
         check_is_fitted(self)
         return self.net_.device
+
+    @property
+    def input_shape_(self):
+        """The shape of one row of X; None stands for a length that varies."""
+        check_is_fitted(self)
+        return self._codec.shape
 
     @property
     def _scaling(self):

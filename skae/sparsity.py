@@ -302,4 +302,7 @@ class Revival(nn.Module):
         code = torch.zeros_like(linear).scatter(1, units, linear.gather(1, units))
         added = decode(code) - decode(torch.zeros_like(code[:1]))
         output = result.output.detach() + added
-        return self.weight * self.loss.per_element(output, x).mean()
+        observed = ~torch.isnan(x)  # beyond the end of a series there is nothing
+        cells = self.loss.per_element(output, x.masked_fill(~observed, 0.0))
+        rows = (cells * observed).sum(1) / observed.sum(1)
+        return self.weight * rows.mean()

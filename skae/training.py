@@ -35,11 +35,11 @@ class TrainingMixin:
         arrays of shape (n_samples, n), or None.
         """
         previous = getattr(self, "net_", None) if self.warm_start else None
+        self._resolve()
         X = as_rows(self, X, reset=previous is None)
         check_consistent_length(X, beside)
         seed = draw_seed(self.random_state)
         rng = np.random.default_rng(seed)
-        self._resolve()
         if X_val is not None:
             X_val = as_rows(self, X_val, name="X_val")
             check_consistent_length(X_val, beside_val)
@@ -69,22 +69,23 @@ class TrainingMixin:
             schedule=learning_rate_factor if own_schedule else None,
             watchers=watchers,
         )
-        self.history_ = self._plain_history()
+        self.history_ = self._plain_history(X)
         self.n_iter_ = len(self.history_)
         self.best_epoch_ = self.n_iter_ if best is None else best.kept_epoch
-        self._warn_of_unfinished_training()
+        self._warn_of_unfinished_training(X)
         self.n_samples_seen_ = X.shape[0]
         self._after_training(X, rng, n_seen=0, beside=beside)
 
     def _train_on_batch(self, X, beside=None):
         """Do what :meth:`partial_fit` does; `beside` as in :meth:`_train`."""
         first = not hasattr(self, "net_")
+        if first:
+            self._resolve()
         X = as_rows(self, X, reset=first)
         check_consistent_length(X, beside)
         n_seen = 0 if first else self.n_samples_seen_
         if first:
             seed = draw_seed(self.random_state)
-            self._resolve()
             self._build(X, seed, np.random.default_rng(seed), beside)
         else:
             self._row_check().all(X)
@@ -97,7 +98,7 @@ class TrainingMixin:
         except BaseException:
             self.net_.restore(before)
             raise
-        self.history_ = self._plain_history()
+        self.history_ = self._plain_history(X)
         self.n_iter_ = self.best_epoch_ = len(self.history_)
         self.n_samples_seen_ = n_seen + X.shape[0]
         # A stream of its own for each call: a pickle in between changes nothing.
@@ -137,19 +138,20 @@ class TrainingMixin:
     def _patience(self):
         return self.patience
 
-    @property
-    def _n_in_sum(self):
-        """How many elements' losses the loss of a row sums up; a mean counts as one."""
+    def _n_in_sum(self, X):
+        """Return how many cells' losses the loss of a row sums up; a mean is one.
+
+        A number, or one for each row.
+        """
         return 1
 
-    @property
-    def _row_shift(self):
-        """What is added to the loss of a row, once a multiple of the unit of X."""
-        return self._n_in_sum * self.loss_.shift(self.scale_)
+    def _row_shift(self, X):
+        """Return what is added to the loss of rows that is a multiple of their unit."""
+        return self._n_in_sum(X) * self.loss_.shift(self.scale_)
 
-    def _plain_history(self):
+    def _plain_history(self, X):
         """Return the finished epochs as dicts, their losses in units of X."""
-        unit, shift = self.loss_.unit(self.scale_), self._row_shift
+        unit, shift = self.loss_.unit(self.scale_), np.mean(self._row_shift(X))
         return [
             {
                 key: value * unit + shift if key in _LOSSES else value
@@ -160,7 +162,7 @@ class TrainingMixin:
             if "dur" in row
         ]
 
-    def _warn_of_unfinished_training(self):
+    def _warn_of_unfinished_training(self, X):
         if self.net_.interrupted:
             warnings.warn(
                 f"Training was interrupted after {self.n_iter_} epochs; the estimator "
@@ -172,7 +174,7 @@ class TrainingMixin:
             self.history_,
             self.max_epochs_,
             self.loss_.unit(self.scale_),
-            self._n_in_sum if self.loss_.is_density else 0,
+            np.mean(self._n_in_sum(X)) if self.loss_.is_density else 0,
         )
         if falling:
             warnings.warn(

@@ -1,6 +1,7 @@
 """The gate: what users pass becomes arrays and objects of our own, or a clear error."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.base import clone
@@ -8,6 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from skae.engine.batches import contiguous_blocks, dense_rows
+from skae.ragged import Ragged
 
 
 def own(given, default):
@@ -20,6 +22,28 @@ def own(given, default):
 
 
 def as_rows(estimator, X, *, reset=False, name="X"):
+    """Return X as flat rows, by the codec of the estimator's architecture.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        With `architecture_`; its `_codec`, `n_features_in_` and `feature_names_in_`
+        are set (`reset`) or compared.
+    X : what the architecture takes
+    reset : bool
+    name : str
+        For messages.
+
+    Returns
+    -------
+    ndarray, CSR matrix or Ragged of shape (n_samples, n_values)
+    """
+    if reset:
+        estimator._codec = estimator.architecture_.make_codec(X)
+    return estimator._codec.rows(estimator, X, reset=reset, name=name)
+
+
+def as_table(estimator, X, *, reset=False, name="X"):
     """Return X as a 2-D numeric array or CSR matrix, without a needless copy.
 
     Finiteness is left to :class:`RowCheck`, which sees one block at a time.
@@ -72,16 +96,17 @@ def as_codes(estimator, X, n_components):
     return codes
 
 
-def like_input(X, values):
-    """Return `values`, one for each cell of X, in a frame if X is one.
+def like_input(estimator, X, values):
+    """Return `values`, one for each cell of X, in the form of X, a frame if X is one.
 
     Parameters
     ----------
-    X : the user's input, of shape (n_samples, n_features)
-    values : ndarray of shape (n_samples, n_features)
+    estimator : BaseEstimator
+    X : the user's input
+    values : ndarray of shape (n_samples, n_values)
     """
     if not hasattr(X, "columns"):
-        return values
+        return estimator._codec.restore(values, cells=True)
     if hasattr(X, "iloc"):
         return type(X)(values, index=X.index, columns=X.columns)
     return type(X)(values, schema=list(X.columns))
@@ -99,6 +124,8 @@ class RowCheck:
     value_range: tuple[float, float]
     columns: np.ndarray | None = None  # names of the features
     name: str = "X"
+    place: Callable = "column {}".format  # names a column that has no name
+    ragged: Ragged | None = None  # whose steps are checked
 
     def __call__(self, block, first_row=0):
         """Check the rows of a dense block; `first_row` is where in X it begins."""
@@ -113,6 +140,9 @@ class RowCheck:
 
     def all(self, X):
         """Check every row of X, a block at a time."""
+        if isinstance(X, Ragged):
+            replace(self, ragged=X).all(X.steps)
+            return
         for start, stop in contiguous_blocks(X):
             self(dense_rows(X, slice(start, stop)), start)
 
@@ -121,10 +151,14 @@ class RowCheck:
             return
         row, column = np.argwhere(refused)[0]
         value = block[row, column]
-        where = f"column {column}"
+        where = self.place(column)
         if self.columns is not None:
             where = f"column {str(self.columns[column])!r}"
-        where = f"(row {first_row + row}, {where})"
+        row += first_row
+        if self.ragged is not None:
+            row, step = self.ragged.row_and_step(row)
+            where = f"step {step}, channel {column}"
+        where = f"(row {row}, {where})"
         if np.isnan(value):
             raise ValueError(
                 f"Input {self.name} contains NaN {where}. {self.owner} does not accept "

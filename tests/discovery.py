@@ -25,11 +25,12 @@ def _of_kind(kind):
 ESTIMATORS = _of_kind(BaseAutoencoder)
 ARCHITECTURES = _of_kind(Architecture)
 CORRUPTIONS = _of_kind(Corruption)
-LOSSES = _of_kind(Loss)
+ALL_LOSSES = _of_kind(Loss)
+LOSSES = [kind for kind in ALL_LOSSES if not kind.scores_classes]  # of numbers
 SPARSITIES = _of_kind(Sparsity)
 CONDITIONAL = [kind for kind in ESTIMATORS if get_tags(kind()).target_tags.required]
 DETECTORS = _of_kind(ThresholdMixin)
-NESTED = ARCHITECTURES + CORRUPTIONS + LOSSES + SPARSITIES
+NESTED = ARCHITECTURES + CORRUPTIONS + ALL_LOSSES + SPARSITIES
 
 
 def name_of(value):

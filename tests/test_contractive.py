@@ -21,7 +21,7 @@ def _module(architecture, jacobian="auto", activation="sigmoid", n_components=3,
         jacobian,
         kw.pop("n_projections", 1),
         architecture=architecture,
-        n_features=4,
+        shape=(4,),
         n_components=n_components,
         code_activation=activation,
         l1_penalty=0.0,
@@ -221,13 +221,13 @@ def test_the_code_is_a_sigmoid_unless_said(small):
 
 def test_an_architecture_of_ones_own(small):
     class Bottleneck(Architecture):
-        def make_body(self, n_features, n_components):
-            body = torch.nn.Sequential(torch.nn.Linear(n_features, 8), torch.nn.Tanh())
+        def make_body(self, shape, n_components):
+            body = torch.nn.Sequential(torch.nn.Linear(shape[0], 8), torch.nn.Tanh())
             body.n_outputs = 8
             return body
 
-        def make_decoder(self, n_features, n_components, body, head):
-            return torch.nn.Linear(n_components, n_features)
+        def make_decoder(self, shape, n_components, body, head):
+            return torch.nn.Linear(n_components, shape[0])
 
     model = ContractiveAutoencoder(2, architecture=Bottleneck(), **SHARED).fit(small)
     assert (model.jacobian_norm(small) > 0).all()

@@ -152,7 +152,7 @@ def test_every_corruption_trains_and_repeats(corruption, loss, rng):
 
 @every_corruption
 def test_every_parameter_of_a_corruption_matters(corruption, X):
-    others = {"rate": 0.6, "scale": 0.9, "fill": "mean"}
+    others = {"rate": 0.6, "scale": 0.9, "fill": "mean", "token": 1}
     default = _corrupted(corruption(), X)
     for name in inspect.signature(corruption).parameters:
         changed = corruption(**{name: others[name]})

@@ -13,7 +13,7 @@ from skae import (
     Poisson,
     SquaredError,
 )
-from skae.architectures.dense import Dropout
+from skae.architectures.layers import Dropout
 from skae.autoencoders.plain import AutoencoderModule
 from skae.engine.seeds import make_generator
 
@@ -21,7 +21,7 @@ from skae.engine.seeds import make_generator
 def _module(architecture, n_features=6, n_components=2, code_activation=None):
     torch.manual_seed(0)
     return AutoencoderModule(
-        architecture, n_features, n_components, code_activation, 0.0
+        architecture, (n_features,), n_components, code_activation, 0.0
     )
 
 

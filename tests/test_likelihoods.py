@@ -240,8 +240,8 @@ def test_binarising_draws_each_batch_afresh(kind, rng):
 @pytest.mark.parametrize("kind", [Criterion, Bound])
 def test_missing_cells_can_be_left_out(kind):
     """The one reduction of elements to rows knows which elements are observed."""
-    further = {} if kind is Criterion else {"beta": 1.0, "free_bits": 0.0}
-    criterion = kind(SquaredError(), 4, **further)
+    further = {} if kind is Criterion else {"beta": 1.0, "free_bits": 0.0, "n_draws": 1}
+    criterion = kind(SquaredError(), n_features=4, **further)
     cells = torch.arange(8.0).reshape(2, 4)
     observed = torch.tensor([[True, False, True, False], [True] * 4])
     expected = [1.0, 5.5] if kind is Criterion else [2.0, 22.0]

@@ -18,13 +18,13 @@ from skae import Architecture, Autoencoder, Dense
 class TorchDropout(Architecture):
     """A user's own, with torch's dropout: it draws from the global generator."""
 
-    def make_body(self, n_features, n_components):
-        body = nn.Sequential(nn.Linear(n_features, 8), nn.ReLU(), nn.Dropout(0.3))
+    def make_body(self, shape, n_components):
+        body = nn.Sequential(nn.Linear(shape[0], 8), nn.ReLU(), nn.Dropout(0.3))
         body.n_outputs = 8
         return body
 
-    def make_decoder(self, n_features, n_components, body, head):
-        return nn.Sequential(nn.Linear(n_components, 8), nn.Linear(8, n_features))
+    def make_decoder(self, shape, n_components, body, head):
+        return nn.Sequential(nn.Linear(n_components, 8), nn.Linear(8, shape[0]))
 
 
 ARCHITECTURES = {

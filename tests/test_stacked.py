@@ -215,13 +215,13 @@ def test_layers_that_do_not_exist(small):
 
 
 class _Linear(Architecture):
-    def make_body(self, n_features, n_components):
-        body = torch.nn.Linear(n_features, 8)
+    def make_body(self, shape, n_components):
+        body = torch.nn.Linear(shape[0], 8)
         body.n_outputs = 8
         return body
 
-    def make_decoder(self, n_features, n_components, body, head):
-        return torch.nn.Linear(n_components, n_features)
+    def make_decoder(self, shape, n_components, body, head):
+        return torch.nn.Linear(n_components, shape[0])
 
 
 def test_other_architectures_have_no_numbered_layers(small):

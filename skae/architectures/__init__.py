@@ -1,6 +1,8 @@
 """Architectures: parameter objects that make the two halves of a network."""
 
-from skae.architectures.base import Architecture
+from skae.architectures.base import Architecture, SequenceDecoder
+from skae.architectures.convolutional import Convolutional
 from skae.architectures.dense import Dense
+from skae.architectures.recurrent import Recurrent
 
-__all__ = ["Architecture", "Dense"]
+__all__ = ["Architecture", "Convolutional", "Dense", "Recurrent", "SequenceDecoder"]

@@ -1,6 +1,11 @@
-"""The protocol of architectures: parameter objects that make bodies and decoders."""
+"""The protocol of architectures: parameter objects that make the parts of a network."""
+
+import math
 
 from sklearn.base import BaseEstimator
+from torch import nn
+
+from skae.codecs import Codec
 
 
 class Architecture(BaseEstimator):
@@ -9,7 +14,13 @@ class Architecture(BaseEstimator):
     A subclass is a keyword dataclass of its parameters and defines
     :meth:`make_body` and :meth:`make_decoder`. It never hears of penalties or devices,
     nor what a code means: the objective puts the head between body and decoder.
+
+    The network sees flat rows, of shape (n_samples, n_values), whatever X is. `shape`
+    is that of one row of X, n_values its product: ``(n_features,)`` for a table,
+    ``(1, 28, 28)`` for an image, ``(n_steps, n_channels)`` for a series.
     """
+
+    vocabulary_size = None  # of tokens, for an architecture that takes them
 
     _parameter_constraints = {}
 
@@ -18,36 +29,62 @@ class Architecture(BaseEstimator):
         """Whether :meth:`start_linear` is wanted before training."""
         return False
 
-    def make_body(self, n_features, n_components):
+    def make_codec(self, X):
+        """Make what turns X, as it is passed to `fit`, into flat rows, and back.
+
+        Here a table: of shape (n_samples, n_features).
+
+        Returns
+        -------
+        Codec
+        """
+        return Codec()
+
+    def n_hidden_values(self, shape):
+        """Return how many values the widest layer has for a row: its use of memory.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of a row, lengths included.
+        """
+        return math.prod(shape)
+
+    def make_body(self, shape, n_components):
         """Make the encoder without its head.
 
         Parameters
         ----------
-        n_features : int
+        shape : tuple of int or None
+            Of a row. None is a length that varies: rows then are as wide as the longest
+            of a batch and NaN beyond their end.
         n_components : int
             The width of the code that the head will make of the body's output.
 
         Returns
         -------
         torch.nn.Module
-            From (n_samples, n_features) to (n_samples, n_outputs); its attribute
+            From (n_samples, n_values) to (n_samples, n_outputs); its attribute
             `n_outputs` says how many those are.
         """
         raise NotImplementedError(f"{type(self).__name__} must define make_body.")
 
-    def make_decoder(self, n_features, n_components, body, head):
+    def make_decoder(self, shape, n_components, body, head):
         """Make the decoder.
 
         Parameters
         ----------
-        n_features, n_components : int
+        shape : tuple of int or None
+            Of a row, as in :meth:`make_body`.
+        n_components : int
         body, head : torch.nn.Module
             The encoder's, for a decoder that shares its weights.
 
         Returns
         -------
         torch.nn.Module
-            From (n_samples, n_components) to (n_samples, n_features).
+            From (n_samples, n_components) to (n_samples, n_values). A subclass of
+            :class:`SequenceDecoder` is told how long the rows are.
         """
         raise NotImplementedError(f"{type(self).__name__} must define make_decoder.")
 
@@ -76,3 +113,15 @@ class Architecture(BaseEstimator):
         effects : Tensor of shape (n_effects, n_features)
             Of each of the last n_effects inputs of the decoder.
         """
+
+
+class SequenceDecoder(nn.Module):
+    """Base of the decoders of series: (n, n_components) to (n, n_steps * n_channels).
+
+    Or to (n, n_steps, vocabulary_size) for tokens. A subclass defines
+    ``forward(code, lengths=None, given=None)``: `lengths`, of shape (n,), are the steps
+    of each row, None where all have those of `shape`; `given` are flat rows whose
+    values before each step a decoder that `feeds_back` may read, None to read its own.
+    """
+
+    feeds_back = False

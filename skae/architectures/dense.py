@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from skae.activations import ACTIVATION_CHOICES, make_activation
 from skae.architectures.base import Architecture
+from skae.architectures.layers import BatchNorm, Dropout
 
 _BEYOND_AXES = 1e-3  # size of the weights of components that no axis is left for
 
@@ -83,14 +84,16 @@ class Dense(Architecture):
         """Whether the linear path starts as PCA."""
         return self.shortcut == "pca"
 
-    def make_body(self, n_features, n_components):
+    def make_body(self, shape, n_components):
         """Make the hidden layers of the encoder; see :class:`Architecture`."""
+        (n_features,) = shape
         return DenseBody(
             [n_features, *self._sizes(n_features)], self._between, self.shortcut
         )
 
-    def make_decoder(self, n_features, n_components, body, head):
+    def make_decoder(self, shape, n_components, body, head):
         """Make the decoder; see :class:`Architecture`."""
+        (n_features,) = shape
         if self.tied:
             return TiedDecoder(body, head, self._between, self.shortcut)
         sizes = [n_components, *reversed(self._sizes(n_features))]
@@ -276,32 +279,3 @@ def _put(weight, into):
     """Copy a weight of (n_units, n_inputs); further inputs' weights become zero."""
     into[:, : weight.shape[1]] = weight
     into[:, weight.shape[1] :] = 0.0
-
-
-class Dropout(nn.Module):
-    """Any shape to the same shape; drops by a generator of its own in training."""
-
-    def __init__(self, p):
-        super().__init__()
-        self.p = p
-        self.generator = None
-
-    def forward(self, x):
-        """Return x with a share `p` of its elements zero and the rest scaled up."""
-        if not self.training:
-            return x
-        kept = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
-        return x * kept.div_(1 - self.p)
-
-
-class BatchNorm(nn.BatchNorm1d):
-    """(n, n_units) to the same; a batch of one row takes the running statistics."""
-
-    def forward(self, x):
-        """Return x normalised per unit."""
-        if self.training and len(x) == 1:
-            return F.batch_norm(
-                x, self.running_mean, self.running_var, self.weight, self.bias,
-                training=False, eps=self.eps,
-            )  # fmt: skip
-        return super().forward(x)

@@ -27,7 +27,7 @@ _ROWS_REGRESSED = 4096  # on which the start learns what conditions add
 
 
 class ConditionalModule(VariationalModule):
-    """(n, n_features + n_conditions) to :class:`Forward`.
+    """(n, n_values + n_conditions) to :class:`Forward`.
 
     The condition joins the code, for the decoder. In the encoder it weighs the body's
     outputs and shifts those of the heads. Codes to be decoded come with it, of shape
@@ -35,17 +35,15 @@ class ConditionalModule(VariationalModule):
 
     Parameters
     ----------
-    n_conditions, n_features, n_components : int
+    n_conditions, n_components : int
     **kwargs
         Of :class:`VariationalModule`.
     """
 
-    def __init__(self, n_conditions, *, n_features, n_components, **kwargs):
+    def __init__(self, n_conditions, *, n_components, **kwargs):
         # A head as wide as what is decoded, for decoders that share its weights.
-        super().__init__(
-            n_features=n_features, n_components=n_components + n_conditions, **kwargs
-        )
-        self.n_features = n_features
+        super().__init__(n_components=n_components + n_conditions, **kwargs)
+        self.n_conditions = n_conditions
         self.n_components = n_components
         self.log_variance = zeroed(nn.Linear(self.body.n_outputs, n_components))
         self.condition_to_gate = zeroed(
@@ -68,30 +66,39 @@ class ConditionalModule(VariationalModule):
         return self._mean(self._gated(x), self.condition(x))
 
     def _gated(self, x):
-        hidden = self.body(x[:, : self.n_features])
+        hidden = self.body(self.rows(x))
         return hidden * (1 + self.condition_to_gate(self.condition(x)))
 
     def _mean(self, hidden, condition):
         mean = self.head(hidden)[:, : self.n_components]
         return self.code_activation(mean + self.condition_to_mean(condition))
 
+    def rows(self, x):
+        """Return the rows without the condition beside them."""
+        return x[:, : -self.n_conditions]
+
     def condition(self, x):
         """Return the condition beside the rows, shape (n, n_conditions)."""
-        return x[:, self.n_features :]
+        return x[:, -self.n_conditions :]
 
     def corrupted(self, x):
-        """Return what is encoded in training: the condition stays."""
-        rows = self.corrupt(x[:, : self.n_features])
-        return torch.cat((rows, self.condition(x)), dim=1)
+        """Return the rows with noise; the condition stays."""
+        return torch.cat((self.corrupt(self.rows(x)), self.condition(x)), dim=1)
 
-    def output(self, x):
-        """Return the decoder's output for the code of x, without noise."""
-        return self.decode(torch.cat((self.encode(x), self.condition(x)), dim=1))
+    def joined(self, code, x):
+        """Return the codes with the condition beside them, for the decoder."""
+        condition = self.condition(x).expand(*code.shape[:-1], -1)
+        return torch.cat((code, condition), dim=-1)
 
     def decode_draws(self, codes, x):
         """Decode codes of shape (..., n, n_components), drawn for the rows x."""
-        condition = self.condition(x).expand(*codes.shape[:-1], -1)
-        return super().decode_draws(torch.cat((codes, condition), dim=-1), x)
+        return super().decode_draws(self.joined(codes, x), x)
+
+    def reconstruction_under(self, x, read):
+        """Return rows decoded under another condition, which stands beside x."""
+        other, x = self.condition(x), x[:, : -self.n_conditions]
+        code = torch.cat((self.encode(x), other), dim=1)
+        return self.decode_rows(code, read, self.lengths_of(self.rows(x)))
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -213,7 +220,10 @@ class ConditionalVariationalAutoencoder(
     n_samples_seen_ : int
         Rows of the last `fit` and of all `partial_fit` since.
     n_features_in_ : int
-        Number of features.
+        Number of features: columns of a table, channels of a series, values of an
+        image.
+    input_shape_ : tuple of int or None
+        Shape of one row of X; None stands for a length that varies.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X had string names.
     active_units_ : ndarray of int
@@ -329,10 +339,16 @@ class ConditionalVariationalAutoencoder(
             self._conditions = Conditions(y)
         return self._conditions.encode(y, name="y")
 
-    def _module_params(self, n_features, columns):
+    def _module_params(self, columns, lengths):
         return {
-            **super()._module_params(n_features, columns),
+            **super()._module_params(columns, lengths),
             "module__n_conditions": self._conditions.n_outputs,
+        }
+
+    def _criterion_params(self, columns):
+        return {
+            **super()._criterion_params(columns),
+            "criterion__n_beside": self._conditions.n_outputs,
         }
 
     def _start(self, X, X_val, columns, axes, variances, beside):
@@ -344,7 +360,13 @@ class ConditionalVariationalAutoencoder(
         x, conditions = dense_rows(X, sample), beside[sample].astype(np.float64)
         compared = self._first_rows(X, beside)
         if self.loss_.is_bounded:
-            effects = self._effects_on_output(x, conditions)
+            inverse = INVERSES.get(type(self.loss_.activation()), torch.zeros_like)
+            effects = self._conditions.effects(
+                x,
+                conditions,
+                self.loss_.target_range,
+                lambda means: inverse(torch.from_numpy(means)).numpy(),
+            )
             start_conditional_means(self.net_, self.architecture_, effects, compared)
             return
         x = (x - self.mean_) / self.scale_
@@ -363,23 +385,6 @@ class ConditionalVariationalAutoencoder(
             compared,
             effects,
         )
-
-    def _effects_on_output(self, x, conditions):
-        """Return what labels add to the output for the mean row of each combination."""
-        inverse = INVERSES.get(type(self.loss_.activation()), torch.zeros_like)
-        combinations, which, counts = np.unique(
-            self._conditions.without_numbers(conditions),
-            axis=0,
-            return_inverse=True,
-            return_counts=True,
-        )
-        sums = np.zeros((len(combinations), x.shape[1]))
-        np.add.at(sums, which.ravel(), x)
-        lowest, highest = self.loss_.target_range
-        middle = (lowest + highest) / 2 if highest < np.inf else lowest + x.mean()
-        means = (sums + middle) / (counts[:, None] + 1)  # none at the ends of the range
-        outputs = inverse(torch.from_numpy(means)).numpy()
-        return np.linalg.lstsq(combinations, outputs)[0]
 
     def _after_training(self, X, rng, n_seen, beside=None):
         super()._after_training(X, rng, n_seen, beside)

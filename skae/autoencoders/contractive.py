@@ -17,7 +17,7 @@ _FEW_COMPONENTS = 4  # for which the exact Jacobian costs little more than an es
 
 
 class ContractiveModule(AutoencoderModule):
-    """(n, n_features) to :class:`Forward`, the Jacobian's norm in its penalty."""
+    """(n, n_values) to :class:`Forward`, the Jacobian's norm in its penalty."""
 
     def __init__(
         self,
@@ -25,18 +25,16 @@ class ContractiveModule(AutoencoderModule):
         jacobian,
         n_projections,
         *,
-        n_features,
         n_components,
         **kwargs,
     ):
-        super().__init__(n_features=n_features, n_components=n_components, **kwargs)
+        super().__init__(n_components=n_components, **kwargs)
         self.contraction_weight = contraction_weight
         self.n_projections = n_projections
         self.generator = None
         # Nothing but one linear layer and an activation, unit by unit.
         self.has_one_layer = (
-            self.head.in_features == n_features
-            and not any(True for _ in self.body.parameters())
+            _passes_on(self.body, self.head.in_features)
             and type(self.code_activation) in ACTIVATIONS.values()
         )
         if jacobian == "auto":
@@ -97,6 +95,15 @@ class ContractiveModule(AutoencoderModule):
             of, at, weights, create_graph=self.training, retain_graph=True
         )
         return gradient
+
+
+def _passes_on(body, n_outputs):
+    """Tell whether a body hands rows on as they are."""
+    if any(True for _ in body.parameters()):
+        return False
+    probe = torch.arange(n_outputs, dtype=torch.float32).unsqueeze(0)
+    with torch.no_grad():
+        return torch.equal(body(probe), probe)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -216,7 +223,10 @@ class ContractiveAutoencoder(ThresholdMixin, BaseAutoencoder):
     n_samples_seen_ : int
         Rows of the last `fit` and of all `partial_fit` since.
     n_features_in_ : int
-        Number of features.
+        Number of features: columns of a table, channels of a series, values of an
+        image.
+    input_shape_ : tuple of int or None
+        Shape of one row of X; None stands for a length that varies.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X had string names.
 
@@ -276,13 +286,21 @@ class ContractiveAutoencoder(ThresholdMixin, BaseAutoencoder):
 
         return self._map(as_rows(self, X), norm) / self.scale_
 
+    def _resolve(self):
+        super()._resolve()
+        if self.architecture_.vocabulary_size is not None:
+            raise ValueError(
+                "ContractiveAutoencoder needs rows along which a code has derivatives, "
+                f"not the tokens that {self.architecture_!r} takes."
+            )
+
     @property
     def _code_activation(self):
         return "sigmoid" if self.code_activation is None else self.code_activation
 
-    def _module_params(self, n_features, columns):
+    def _module_params(self, columns, lengths):
         return {
-            **super()._module_params(n_features, columns),
+            **super()._module_params(columns, lengths),
             "module__contraction_weight": self.contraction_weight,
             "module__jacobian": self.jacobian,
             "module__n_projections": self.n_projections,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from skae.autoencoders.plain import AutoencoderModule
 from skae.base import BaseAutoencoder
-from skae.corruption import GaussianNoise
+from skae.corruption import GaussianNoise, WordDropout
 from skae.outliers import ThresholdMixin
 
 
@@ -110,7 +110,10 @@ class DenoisingAutoencoder(ThresholdMixin, BaseAutoencoder):
     n_samples_seen_ : int
         Rows of the last `fit` and of all `partial_fit` since.
     n_features_in_ : int
-        Number of features.
+        Number of features: columns of a table, channels of a series, values of an
+        image.
+    input_shape_ : tuple of int or None
+        Shape of one row of X; None stands for a length that varies.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X had string names.
 
@@ -145,4 +148,6 @@ class DenoisingAutoencoder(ThresholdMixin, BaseAutoencoder):
 
     @property
     def _default_corruption(self):
+        if self.architecture_.vocabulary_size is not None:
+            return WordDropout()
         return GaussianNoise(0.3)

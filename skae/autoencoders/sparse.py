@@ -15,7 +15,7 @@ from skae.validation import own
 
 
 class SparseModule(AutoencoderModule):
-    """(n, n_features) to :class:`Forward`, with a code that a sparsity acts on."""
+    """(n, n_values) to :class:`Forward`, with a code that a sparsity acts on."""
 
     def __init__(self, sparsity, loss, *, n_components, **kwargs):
         super().__init__(n_components=n_components, **kwargs)
@@ -32,12 +32,19 @@ class SparseModule(AutoencoderModule):
 
     def forward(self, x):
         """Return output, code and penalty of a training pass."""
-        corrupted = self.corrupt(x)
-        linear = self.head(self.body(corrupted))
+        encoded, fed = self.encoded_and_fed(x)
+        linear = self.head(self.body(encoded))
         code = self.sparsity.select(linear, self.code_activation)
-        result = Forward(self.decode(code), code, self.penalty(corrupted, code))
+        output = self.decode_like(code, fed)
+        result = Forward(output, code, self.penalty(encoded, code))
         if self.training and self.revival is not None:
-            auxiliary = self.revival(x, linear, result, self.decode)
+
+            def decode(code):  # of one row as well, where rows are of one shape
+                if not self.of_sequences:
+                    return self.decode(code)
+                return self.decode_like(code.expand(len(fed), -1), fed)
+
+            auxiliary = self.revival(x, linear, result, decode)
             result = result._replace(penalty=plus(result.penalty, auxiliary))
         return result
 
@@ -155,7 +162,10 @@ class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
     n_samples_seen_ : int
         Rows of the last `fit` and of all `partial_fit` since.
     n_features_in_ : int
-        Number of features.
+        Number of features: columns of a table, channels of a series, values of an
+        image.
+    input_shape_ : tuple of int or None
+        Shape of one row of X; None stands for a length that varies.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X had string names.
     sparsity_ : Sparsity
@@ -219,9 +229,9 @@ class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
             return self.sparsity_.code_activation
         return self.code_activation
 
-    def _module_params(self, n_features, columns):
+    def _module_params(self, columns, lengths):
         return {
-            **super()._module_params(n_features, columns),
+            **super()._module_params(columns, lengths),
             "module__sparsity": self.sparsity_,
             "module__loss": self.loss_.for_unit(self.scale_),
         }

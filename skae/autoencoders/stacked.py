@@ -143,7 +143,10 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
     n_samples_seen_ : int
         Rows of the last `fit` and of all `partial_fit` since.
     n_features_in_ : int
-        Number of features.
+        Number of features: columns of a table, channels of a series, values of an
+        image.
+    input_shape_ : tuple of int or None
+        Shape of one row of X; None stands for a length that varies.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X had string names.
     layers_ : list of estimators

@@ -19,7 +19,7 @@ from skae.validation import as_rows
 
 
 class VariationalModule(AutoencoderModule):
-    """(n, n_features) to :class:`Forward`, with codes drawn from their posterior.
+    """(n, n_values) to :class:`Forward`, with codes drawn from their posterior.
 
     Parameters
     ----------
@@ -45,24 +45,14 @@ class VariationalModule(AutoencoderModule):
         """Return the posterior mean, shape (n, n_components)."""
         return self.code_activation(self.head(self.body(x)))
 
-    def decode_draws(self, codes, x):
-        """Decode codes of shape (..., n, n_components), drawn for the rows x."""
-        if codes.ndim == 2:
-            return self.decode(codes)
-        return self.decode(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
-
-    def corrupted(self, x):
-        """Return what is encoded in training."""
-        return self.corrupt(x)
-
     def forward(self, x):
         """Return output, code, penalty and divergence of a training pass."""
-        x = self.corrupted(x)
+        x, fed = self.encoded_and_fed(x)
         mean, log_variance = self.posterior(x)
         several = () if self.n_draws == 1 else (self.n_draws,)
         noise = mean.new_empty(*several, *mean.shape).normal_(generator=self.generator)
         codes = torch.addcmul(mean, torch.exp(0.5 * log_variance), noise)
-        output = self.decode_draws(codes, x)
+        output = self.decode_draws(codes, fed)
         if several:
             kl = log_ratio(noise, log_variance, codes)
         else:
@@ -207,7 +197,10 @@ class VariationalAutoencoder(ThresholdMixin, GenerativeMixin, BaseAutoencoder):
     n_samples_seen_ : int
         Rows of the last `fit` and of all `partial_fit` since.
     n_features_in_ : int
-        Number of features.
+        Number of features: columns of a table, channels of a series, values of an
+        image.
+    input_shape_ : tuple of int or None
+        Shape of one row of X; None stands for a length that varies.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X had string names.
     active_units_ : ndarray of int

@@ -8,10 +8,12 @@ block. On an accelerator the rows live there if they fit, else blocks are copied
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse
 import torch
 
+from skae.ragged import Ragged
+
 BLOCK_BYTES = 2**21  # of prepared rows: about what a core's cache holds
+HIDDEN_FACTOR = 16  # times as large a block may a layer's output be
 _DEVICE_SHARE = 0.5  # of the free device memory that the rows may take
 
 
@@ -26,7 +28,7 @@ def working_dtype(dtype):
 
 def dense_rows(X, rows):
     """Return the rows of X, a slice or positions, as a dense array."""
-    if scipy.sparse.issparse(X):
+    if not isinstance(X, np.ndarray):  # sparse or ragged
         return X[rows].toarray()
     return X[rows] if isinstance(rows, slice) else np.take(X, rows, axis=0)
 
@@ -36,13 +38,14 @@ def rows_per_block(n_features):
     return max(1, BLOCK_BYTES // (4 * max(1, n_features)))
 
 
-def contiguous_blocks(X, n_outputs=0):
+def contiguous_blocks(X, n_outputs=0, n_hidden=0):
     """Yield the (start, stop) of consecutive blocks of rows of X.
 
-    Of fewer rows where each row gives more outputs than it has features.
+    Of fewer rows where each row gives more outputs than it has features, or where its
+    `n_hidden` values in the widest layer would fill the memory.
     """
     n_rows, n_features = X.shape
-    step = rows_per_block(max(n_features, n_outputs))
+    step = rows_per_block(max(n_features, n_outputs, n_hidden // HIDDEN_FACTOR))
     for start in range(0, n_rows, step):
         yield start, min(start + step, n_rows)
 
@@ -62,14 +65,15 @@ class Scaling:
 
         Parameters
         ----------
-        X : ndarray or CSR matrix of shape (n_samples, n_features)
+        X : ndarray, CSR matrix or Ragged of shape (n_samples, n_features)
         rows : slice or ndarray of int
         dtype : numpy dtype
             float32 or float64.
         out : Tensor or None
             Memory to use, of at least as many rows.
         """
-        if self.mean is None and X.dtype == dtype and not scipy.sparse.issparse(X):
+        is_array = isinstance(X, np.ndarray)
+        if self.mean is None and X.dtype == dtype and is_array:
             return _take_as_is(X, rows, out)
         block = dense_rows(X, rows)
         if out is None:
@@ -81,7 +85,8 @@ class Scaling:
             return tensor
         wide = working_dtype(block.dtype)
         centred = view if wide == dtype else np.empty(block.shape, dtype=wide)
-        np.subtract(block, self.mean.astype(wide), out=centred, dtype=wide)
+        mean = _repeated(self.mean, block.shape[1]).astype(wide)
+        np.subtract(block, mean, out=centred, dtype=wide)
         centred *= wide.type(1.0 / self.scale)
         if centred is not view:
             view[...] = centred
@@ -92,8 +97,13 @@ class Scaling:
         if self.mean is None:
             return block
         block = block * block.dtype.type(self.scale)
-        block += self.mean.astype(block.dtype)
+        block += _repeated(self.mean, block.shape[1]).astype(block.dtype)
         return block
+
+
+def _repeated(mean, width):
+    """Return the means of the columns: of ragged rows, those of the channels again."""
+    return mean if len(mean) == width else np.resize(mean, width)
 
 
 def _aligned(shape, dtype):
@@ -129,7 +139,7 @@ class Rows(torch.utils.data.Dataset):
 
     Parameters
     ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    X : ndarray, CSR matrix or Ragged of shape (n_samples, n_features)
     scaling : Scaling
     positions : ndarray of int or None
         The rows that belong to the set; None for all.
@@ -148,6 +158,11 @@ class Rows(torch.utils.data.Dataset):
 
     def __len__(self):
         return self.X.shape[0] if self.positions is None else len(self.positions)
+
+    @property
+    def is_ragged(self):
+        """Whether rows taken together are as wide as the longest of them."""
+        return isinstance(self.X, Ragged)
 
     def __getitem__(self, index):
         """Return one row twice, as input and as target: a data loader's protocol."""
@@ -186,6 +201,8 @@ class Rows(torch.utils.data.Dataset):
 
         Called once before training.
         """
+        if self.is_ragged:
+            return self
         n_bytes = 4 * len(self) * self.X.shape[1]
         if n_bytes > BLOCK_BYTES and n_bytes > self._room():
             return self
@@ -241,8 +258,11 @@ class Batches:
             order = torch.randperm(n_rows, generator=self.generator).numpy()
         bounds = [*self._starts(), n_rows]
         per_block = max(1, rows_per_block(self.dataset.X.shape[1]) // self.batch_size)
+        one_block = self.one_block
+        if self.dataset.is_ragged:  # no batch is wider than its longest row
+            per_block, one_block = 1, False
         out = None
-        if self.one_block:  # fresh memory for each costs page faults
+        if one_block:  # fresh memory for each costs page faults
             size = (per_block * self.batch_size + 1, self.dataset.X.shape[1])
             out = torch.empty(size, dtype=torch.float32)
         for first in range(0, len(bounds) - 1, per_block):

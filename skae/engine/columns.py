@@ -109,6 +109,12 @@ def describe_columns(X, *, with_covariance, check):
     return Columns(n_rows, mean, variance, minimum, maximum, covariance)
 
 
+def describe_lengths(lengths):
+    """Return mean and deviation of the logarithms of lengths, and the longest."""
+    logarithms = np.log(lengths)
+    return float(logarithms.mean()), float(logarithms.std()), int(lengths.max())
+
+
 def principal_axes(X, columns, *, limit, rng):
     """Return the leading principal axes of X, never more than its rank.
 

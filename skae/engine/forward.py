@@ -28,13 +28,19 @@ class Criterion(nn.Module):
     loss : Loss
         For rows as the network sees them.
     n_features : int
-        Further columns of a batch, if there are any, are not compared.
+        For which a likelihood may learn a width each: columns, or channels.
+    n_beside : int
+        Columns at the end of a batch that are not compared.
+    ragged : bool
+        Whether rows may end in NaN: cells beyond their end, which cost nothing.
     """
 
-    def __init__(self, loss, n_features):
+    def __init__(self, loss, n_features, n_beside=0, ragged=False):
         super().__init__()
         self.loss = loss
         self.n_features = n_features
+        self.n_beside = n_beside
+        self.ragged = ragged
         self.generator = None
         self.terms = {}  # of the last batch, summed over rows, by their names
         self._prepares = type(loss).prepare is not Loss.prepare
@@ -53,15 +59,35 @@ class Criterion(nn.Module):
         """Return the pair of input and target that a batch becomes in training."""
         if not self._prepares:
             return batch
-        features = batch[0][:, : self.n_features]
-        prepared = self.loss.prepare(features, self.generator)
-        prepared = torch.cat((prepared, batch[0][:, self.n_features :]), dim=1)
+        rows = self.compared(batch[0])
+        prepared = self.loss.prepare(rows, self.generator)
+        if self.ragged:
+            prepared = torch.where(torch.isnan(rows), rows, prepared)
+        prepared = torch.cat((prepared, batch[0][:, rows.shape[1] :]), dim=1)
         return prepared, prepared
 
+    def compared(self, x):
+        """Return the columns of a batch that are compared."""
+        return x[:, : x.shape[1] - self.n_beside] if self.n_beside else x
+
     def per_element(self, output, x):
-        """Return the loss of each element, in the shape of the output."""
-        x = x[:, : self.n_features].expand_as(output)
-        return self.loss.per_element(output, x, *self._learned(output))
+        """Return the loss of each element of x, 0 beyond the end of a ragged row.
+
+        Parameters
+        ----------
+        output : Tensor of shape (..., n_samples, n_features)
+            Or (..., n_samples, n_steps, n_classes).
+        x : Tensor of shape (n_samples, n_features + n_beside)
+        """
+        of_cells = output.shape[:-1] if self.loss.scores_classes else output.shape
+        x = self.compared(x).expand(of_cells)
+        learned = self._learned(output)
+        if not self.ragged:
+            return self.loss.per_element(output, x, *learned)
+        # Without the NaN: it would be in gradients, though no loss has it.
+        beyond = torch.isnan(x)
+        cells = self.loss.per_element(output, x.masked_fill(beyond, 0.0), *learned)
+        return cells.masked_fill(beyond, 0.0)
 
     def reduce(self, cells, observed=None):
         """Return the loss of rows from that of their elements, the last dimension.
@@ -77,8 +103,9 @@ class Criterion(nn.Module):
         return (cells * observed).sum(-1) / observed.sum(-1).clamp(min=1)
 
     def row_losses(self, output, x):
-        """Return the loss of each row, shape (n_samples,)."""
-        return self.reduce(self.per_element(output, x))
+        """Return the loss of each row, shape (..., n_samples)."""
+        observed = ~torch.isnan(self.compared(x)) if self.ragged else None
+        return self.reduce(self.per_element(output, x), observed)
 
     def reconstruction(self, output):
         """Return the rows that an output stands for."""
@@ -91,7 +118,10 @@ class Criterion(nn.Module):
     def _learned(self, output):
         if self.dispersion is None:
             return []
-        return [self.dispersion.to(output)]
+        learned = self.dispersion.to(output)
+        if learned.ndim and len(learned) != output.shape[-1]:  # of each channel
+            learned = learned.repeat(output.shape[-1] // len(learned))
+        return [learned]
 
     def per_row(self, result, x):
         """Return what is minimised, row by row, shape (n_samples,)."""
@@ -99,6 +129,8 @@ class Criterion(nn.Module):
 
     def forward(self, result, x):
         """Return what is minimised, a scalar."""
+        if self.ragged:
+            return self.per_row(result, x).mean()
         return _plus(self.per_element(result.output, x).mean(), result.penalty)
 
 
@@ -109,17 +141,21 @@ class Bound(Criterion):
     ----------
     loss : Loss
         A likelihood.
-    n_features : int
     beta : float
         Weight of the divergence.
     free_bits : float
         Nats that the divergence of each unit, a mean over the batch, costs anyway.
+    n_draws : int
+        Of each row's code, in training.
+    **kwargs
+        Of :class:`Criterion`.
     """
 
-    def __init__(self, loss, n_features, beta, free_bits):
-        super().__init__(loss, n_features)
+    def __init__(self, loss, beta, free_bits, n_draws, **kwargs):
+        super().__init__(loss, **kwargs)
         self.beta = beta
         self.free_bits = free_bits
+        self.n_draws = n_draws
         self.warm_up = 1.0  # a factor of beta in training
 
     def reduce(self, cells, observed=None):
@@ -130,7 +166,7 @@ class Bound(Criterion):
         """Return what is minimised, row by row, shape (n_samples,)."""
         loss = self.row_losses(result.output, x)
         divergence = result.divergence
-        if result.output.ndim > x.ndim:
+        if self.n_draws > 1:
             self._record(loss.sum() / len(loss), divergence.sum() / len(loss))
             bound = torch.logsumexp(-loss - self._weight * divergence, dim=0)
             return _plus(math.log(len(loss)) - bound, result.penalty)
@@ -143,11 +179,10 @@ class Bound(Criterion):
 
     def forward(self, result, x):
         """Return what is minimised, a scalar: the mean of :meth:`per_row`."""
-        if result.output.ndim > x.ndim or self.free_bits:
+        if self.n_draws > 1 or self.free_bits or self.ragged:
             return self.per_row(result, x).mean()
-        target = x if x.shape == result.output.shape else x[:, : self.n_features]
         learned = self._learned(result.output)
-        loss = self.loss.total(result.output, target, *learned)
+        loss = self.loss.total(result.output, self.compared(x), *learned)
         kl = result.divergence.sum()
         self._record(loss, kl)
         weighted = kl if self._weight == 1 else self._weight * kl

@@ -72,7 +72,6 @@ class Net(skorch.NeuralNet):
         seats = {
             "criterion": Criterion,
             "criterion__loss": loss,
-            "criterion__n_features": kwargs["module__n_features"],
             "iterator_train": Batches,
             "iterator_valid": Batches,
             "train_split": None,

@@ -3,14 +3,9 @@
 from sklearn.base import clone
 
 from skae.losses.base import Loss
+from skae.losses.densities import Gaussian, HuberDensity, Laplace
+from skae.losses.discrete import BinaryCrossEntropy, CrossEntropy, Poisson
 from skae.losses.errors import AbsoluteError, Huber, SquaredError
-from skae.losses.likelihoods import (
-    BinaryCrossEntropy,
-    Gaussian,
-    HuberDensity,
-    Laplace,
-    Poisson,
-)
 
 LOSSES = {
     "squared_error": SquaredError,
@@ -19,6 +14,7 @@ LOSSES = {
     "gaussian": Gaussian,
     "laplace": Laplace,
     "binary_cross_entropy": BinaryCrossEntropy,
+    "cross_entropy": CrossEntropy,
     "poisson": Poisson,
 }
 
@@ -26,6 +22,7 @@ __all__ = [
     "LOSSES",
     "AbsoluteError",
     "BinaryCrossEntropy",
+    "CrossEntropy",
     "Gaussian",
     "Huber",
     "Laplace",
@@ -62,5 +59,5 @@ def as_likelihood(loss):
         return _LIKELIHOODS[type(loss)](**loss.get_params())
     raise ValueError(
         f"loss={loss!r} is no likelihood, which a variational estimator needs. Use "
-        "Gaussian, Laplace, BinaryCrossEntropy or Poisson."
+        "Gaussian, Laplace, BinaryCrossEntropy, CrossEntropy or Poisson."
     )

@@ -30,6 +30,7 @@ class Loss(BaseEstimator):
     natural_activation = nn.Identity
     range = (-np.inf, np.inf)
     is_density = False  # of a continuous X: the loss may be negative
+    scores_classes = False  # the output has one axis more, a score for each class
     given_variance = None  # of a density whose width is not learned
 
     _parameter_constraints = {

@@ -1,20 +1,16 @@
-"""Likelihoods: losses in nats, each a density or a probability of X to draw from."""
+"""Densities: losses in nats whose width is learned or given, to draw X from."""
 
 import math
 from dataclasses import dataclass
 from numbers import Real
 
-import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
-from torch import nn
 from torch.nn import functional as F
 
-from skae.activations import Exponential
 from skae.losses.base import Loss
 
-_EPSILON = 1e-7  # keeps the logarithm of a rate or a probability finite
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _NARROWEST = 1e-6  # variance, where that of a typical column is 1
 _PACE = 10.0  # of a learned width: it has to follow the network's errors
@@ -266,103 +262,3 @@ class HuberDensity(_OfLearnedWidth):
     def for_unit(self, scale):
         """Return this loss with `delta` divided by `scale`."""
         return clone(self).set_params(delta=self.delta / scale)
-
-
-@dataclass(eq=False, repr=False, kw_only=True)
-class BinaryCrossEntropy(Loss):
-    """Binary cross-entropy: the Bernoulli likelihood, for X in [0, 1].
-
-    ``-x * log(p) - (1 - x) * log(1 - p)`` per element, in nats, with p the output after
-    its activation.
-
-    Parameters
-    ----------
-    output_activation : str or torch.nn.Module class, default="auto"
-        Applied to the decoder's output; "auto" is the sigmoid, computed from the
-        logits. What any other gives is cut to (0, 1).
-    binarize : bool, default=False
-        Whether training draws each value afresh in each step, 1 with probability x,
-        as the input and as the target. Scores are those of the rows as they come.
-
-    Examples
-    --------
-    >>> from skae import Autoencoder, BinaryCrossEntropy
-    >>> from sklearn.datasets import load_digits
-    >>> X = load_digits().data[:100] > 8
-    >>> ae = Autoencoder(8, loss=BinaryCrossEntropy(), max_epochs=2, random_state=0)
-    >>> ae.fit(X).transform(X).shape
-    (100, 8)
-    """
-
-    binarize: bool = False
-
-    natural_activation = nn.Sigmoid
-    range = (0.0, 1.0)
-
-    _parameter_constraints = {
-        **Loss._parameter_constraints,
-        "binarize": ["boolean"],
-    }
-
-    def prepare(self, x, generator):
-        """Return x, or zeros and ones drawn with x as the probability of a one."""
-        if not self.binarize:
-            return x
-        return torch.rand(x.shape, generator=generator, device=x.device).lt_(x)
-
-    def per_element(self, output, x):
-        """Return the cross-entropy of each element, in nats."""
-        if isinstance(self.activation(), nn.Sigmoid):
-            return F.binary_cross_entropy_with_logits(output, x, reduction="none")
-        p = self.activation()(output).clamp(_EPSILON, 1 - _EPSILON)
-        return -x * torch.log(p) - (1 - x) * torch.log1p(-p)
-
-    def total(self, output, x):
-        """Return the sum over all elements, in one step from the logits."""
-        is_own = type(self).per_element is not BinaryCrossEntropy.per_element
-        if not is_own and isinstance(self.activation(), nn.Sigmoid):
-            return F.binary_cross_entropy_with_logits(output, x, reduction="sum")
-        return super().total(output, x)
-
-    def draw(self, output, generator):
-        """Draw zeros and ones."""
-        return torch.bernoulli(self.activation()(output), generator=generator)
-
-
-class Poisson(Loss):
-    """Poisson negative log-likelihood, for counts X >= 0.
-
-    ``rate - x * log(rate) + log(x!)`` per element, in nats, with the rate the output
-    after its activation.
-
-    Parameters
-    ----------
-    output_activation : str or torch.nn.Module class, default="auto"
-        Applied to the decoder's output; "auto" is the exponential, computed from the
-        logarithm of the rate. What any other gives is cut to positive values.
-
-    Examples
-    --------
-    >>> from skae import Autoencoder, Poisson
-    >>> from sklearn.datasets import load_digits
-    >>> X = load_digits().data[:100]
-    >>> ae = Autoencoder(8, loss=Poisson(), max_epochs=2, random_state=0).fit(X)
-    >>> bool(ae.reconstruct(X).min() > 0)
-    True
-    """
-
-    natural_activation = Exponential
-    range = (0.0, np.inf)
-
-    def per_element(self, output, x):
-        """Return the negative log-likelihood of each element, in nats."""
-        if isinstance(self.activation(), Exponential):
-            rate, log_rate = torch.exp(output), output
-        else:
-            rate = self.activation()(output).clamp(min=_EPSILON)
-            log_rate = torch.log(rate)
-        return rate - x * log_rate + torch.lgamma(x + 1)
-
-    def draw(self, output, generator):
-        """Draw counts."""
-        return torch.poisson(self.activation()(output), generator=generator)

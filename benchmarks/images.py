@@ -1,0 +1,214 @@
+"""Convolutional and dense networks on images.
+
+    python benchmarks/images.py dense           # MNIST, 784-1000-500-250-30
+    python benchmarks/images.py convolutional   # MNIST, 30 components
+    python benchmarks/images.py compare         # both and PCA, trained before
+    python benchmarks/images.py denoise         # reconstruction from noisy digits
+    python benchmarks/images.py photographs     # colour patches, reconstructed, cleaned
+
+`dense` and `convolutional` take ``--epochs``. One thread each: two may run at once.
+"""
+
+import argparse
+import os
+import pickle
+import time
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from common import ROOT, machine, mnist_part, save
+from regularised import draw_rows, noises
+from sklearn.datasets import load_sample_images
+from sklearn.decomposition import PCA
+from sklearn.feature_extraction.image import extract_patches_2d
+
+from skae import (
+    Autoencoder,
+    Convolutional,
+    DenoisingAutoencoder,
+    Dense,
+    GaussianNoise,
+    SquaredError,
+)
+
+torch.set_num_threads(1)
+MODELS = ROOT / "benchmark-models"
+PICTURES = ROOT / "docs" / "_static"
+SHAPE = (1, 28, 28)
+NETWORKS = {
+    "dense": Dense((1000, 500, 250), activation="gelu"),
+    "convolutional": Convolutional(input_shape=SHAPE),
+}
+PUBLISHED = {"Hinton and Salakhutdinov (2006)": 3.00}
+
+
+def squared_error(rows, X):
+    """Return the squared error per image."""
+    return float(((rows - X) ** 2).sum(axis=1).mean())
+
+
+def train(name, epochs):
+    """Train one network on all training images and keep it."""
+    X, _ = mnist_part("train")
+    start = time.process_time()
+    model = Autoencoder(
+        30,
+        architecture=NETWORKS[name],
+        loss=SquaredError(output_activation="sigmoid"),
+        max_epochs=epochs,
+        batch_size=128,
+        learning_rate=2e-3,
+        early_stopping=False,
+        contamination=None,
+        random_state=0,
+    ).fit(X)
+    minutes = (time.process_time() - start) / 60
+    MODELS.mkdir(exist_ok=True)
+    with open(MODELS / f"images_{name}.pickle", "wb") as file:
+        pickle.dump((model, minutes), file)
+    test, _ = mnist_part("test")
+    print(name, epochs, "epochs,", round(minutes, 1), "CPU minutes: ", end="")
+    print(squared_error(model.reconstruct(test), test), flush=True)
+
+
+def compare():
+    """Return errors of the trained networks and of PCA; draw reconstructions."""
+    X, _ = mnist_part("train")
+    test, _ = mnist_part("test")
+    pca = PCA(30, random_state=0).fit(X)
+
+    def through(rows):
+        return pca.inverse_transform(pca.transform(rows))
+
+    lines = [
+        {
+            "model": "PCA",
+            "test error": squared_error(through(test), test),
+            "training error": squared_error(through(X), X),
+            "parameters": 2 * 30 * 784 + 784,
+        }
+    ]
+    shown = {"test images": test, "PCA": through(test[:10])}
+    for name in NETWORKS:
+        with open(MODELS / f"images_{name}.pickle", "rb") as file:
+            model, minutes = pickle.load(file)
+        lines.append(
+            {
+                "model": name,
+                "test error": squared_error(model.reconstruct(test), test),
+                "training error": squared_error(model.reconstruct(X), X),
+                "parameters": sum(p.numel() for p in model.net_.module_.parameters()),
+                "epochs": model.n_iter_,
+                "CPU minutes": minutes,
+            }
+        )
+        shown[name] = model.reconstruct(test[:10])
+    lines += [{"model": k, "test error": v} for k, v in PUBLISHED.items()]
+    draw_rows("Test images from 30 numbers each", shown, "images_reconstructed")
+    frame = pd.DataFrame(lines).set_index("model")
+    frame["parameters"] = frame["parameters"].astype("Int64")
+    frame["epochs"] = frame["epochs"].astype("Int64")
+    save(frame, "images_reconstruction", 2)
+
+
+def denoise(epochs=5, n_rows=20_000):
+    """Return squared errors, per pixel, of clean test digits from noisy ones."""
+    X, _ = mnist_part("train")
+    X = X[:n_rows]
+    test, _ = mnist_part("test")
+    lines = []
+    for (kind, level), (corruption, corrupt) in noises(X).items():
+        noisy = corrupt(test, np.random.default_rng(1)).astype(np.float32)
+        line = {"noise": kind, "level": level, "noisy": np.mean((noisy - test) ** 2)}
+        shown = {"clean": test, "noisy": noisy}
+        for name, architecture in {
+            "dense": Dense(),
+            "convolutional": NETWORKS["convolutional"],
+        }.items():
+            model = DenoisingAutoencoder(
+                64,
+                architecture=architecture,
+                corruption=corruption,
+                max_epochs=epochs,
+                batch_size=64,
+                random_state=0,
+            ).fit(X)
+            rows = model.reconstruct(noisy)
+            line[name] = np.mean((rows - test) ** 2)
+            shown[name] = rows
+        lines.append(line)
+        print(line, flush=True)
+        if (kind, level) == ("Gaussian", 1.0):
+            draw_rows("Gaussian noise of 1, unseen digits", shown, "images_denoised")
+    save(pd.DataFrame(lines).set_index(["noise", "level"]), "images_denoise", 4)
+
+
+def photographs(epochs=40, size=32):
+    """Reconstruct and clean colour patches of a part of photographs never seen."""
+    parts = {"train": [], "test": []}
+    for number, image in enumerate(load_sample_images().images):
+        cut = int(0.75 * image.shape[1])
+        for part, area in {"train": image[:, :cut], "test": image[:, cut:]}.items():
+            patches = extract_patches_2d(
+                area, (size, size), max_patches=2000, random_state=number
+            )
+            parts[part].append(patches.astype(np.float32) / 255)
+    X, test = (np.concatenate(parts[part]) for part in ("train", "test"))
+    test = test[np.random.default_rng(0).permutation(len(test))]
+    noise = GaussianNoise(0.5)
+    noisy = test + 0.5 * X.std(axis=0) * np.random.default_rng(1).normal(
+        size=test.shape
+    ).astype(np.float32)
+    shared = dict(
+        architecture=Convolutional(channels_last=True),
+        max_epochs=epochs,
+        batch_size=64,
+        random_state=0,
+    )
+    plain = Autoencoder(128, **shared).fit(X)
+    denoising = DenoisingAutoencoder(128, corruption=noise, **shared).fit(X)
+    pca = PCA(128, random_state=0).fit(X.reshape(len(X), -1))
+
+    def through(rows):
+        codes = pca.transform(rows.reshape(len(rows), -1))
+        return pca.inverse_transform(codes).reshape(rows.shape)
+
+    rows = {
+        "unseen": test,
+        "PCA": through(test),
+        "convolutional": plain.reconstruct(test),
+        "noisy": noisy,
+        "PCA of noisy": through(noisy),
+        "denoising": denoising.reconstruct(noisy),
+    }
+    errors = {name: np.mean((x - test) ** 2) for name, x in rows.items()}
+    frame = pd.DataFrame({"squared error per value": errors})
+    save(frame.drop(index="unseen"), "images_photographs", 5)
+    n = 12
+    figure, axes = plt.subplots(len(rows), n, figsize=(n, 6.2), layout="constrained")
+    for line, (label, images) in zip(axes, rows.items(), strict=True):
+        for ax, image in zip(line, images, strict=False):
+            ax.imshow(image.clip(0, 1))
+            ax.set(xticks=[], yticks=[])
+        line[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    figure.suptitle("Patches of 32 by 32 pixels through 128 numbers")
+    figure.savefig(PICTURES / "images_photographs.png", dpi=90)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parts = [*NETWORKS, "compare", "denoise", "photographs"]
+    parser.add_argument("part", choices=parts)
+    parser.add_argument("--epochs", type=int, default=30)
+    arguments = parser.parse_args()
+    print(machine())
+    if arguments.part in NETWORKS:
+        train(arguments.part, arguments.epochs)
+    else:
+        {"compare": compare, "denoise": denoise, "photographs": photographs}[
+            arguments.part
+        ]()

@@ -1,0 +1,397 @@
+"""Convolutional networks for signals, images and volumes of any size."""
+
+import math
+from dataclasses import KW_ONLY, dataclass
+from itertools import pairwise
+from numbers import Integral, Real
+
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
+from torch.nn import functional as F
+
+from skae.activations import ACTIVATION_CHOICES, make_activation
+from skae.architectures.base import Architecture
+from skae.architectures.layers import BatchNorm, Dropout
+from skae.codecs import array_codec
+
+_CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+_PADS = {1: nn.ZeroPad1d, 2: nn.ZeroPad2d, 3: nn.ZeroPad3d}
+_POOLS = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
+
+_AUTO_CHANNELS = (32, 64, 128)
+_AUTO_LENGTH = 4  # that a second stage of "auto" leaves of the shortest axis at least
+_THREE_STAGES = 64  # length of the shortest axis from which "auto" has three stages
+_GROUP_SIZE = 8  # channels that group norm takes together
+
+
+@dataclass(eq=False, repr=False)
+class Convolutional(Architecture):
+    """Convolutions that shrink signals, images or volumes, and others that undo it.
+
+    Encoder: one stage for each of `channels`, which convolves and divides the length
+    of every axis by `stride`; the code is linear in the last feature maps. Decoder: the
+    same backwards, to exactly the lengths that the encoder saw. Rows are of the shape
+    (n_channels, length), (n_channels, height, width) or (n_channels, depth, height,
+    width); rows of a table are signals of one channel.
+
+    Parameters
+    ----------
+    channels : tuple of int or "auto", default="auto"
+        Feature maps of the encoder's stages, first to last; the decoder has them last
+        to first. ``()`` is one linear layer on either side. "auto" is (32, 64), with
+        128 more where the shortest axis is at least 64 long; (32,) where two stages
+        would leave less than 4 of it, and () where its length is 1.
+    input_shape : tuple of int or None, default=None
+        Shape of a row where X is a table, such as (1, 28, 28). None reads a row of a
+        table as a signal of one channel.
+    channels_last : bool, default=False
+        Whether channels are the last axis of X, not the one after the samples.
+    kernel_size : int, default=4
+        Positions along each axis that a convolution sees. Of transposed convolutions, a
+        multiple of `stride` reaches all positions alike, which leaves no checkerboard.
+    stride : int, default=2
+        What a stage divides the length of every axis by.
+    downsampling : {"stride", "pool"}, default="stride"
+        Whether the convolution itself takes strides, or a maximum is taken after it.
+    upsampling : {"transposed", "nearest"}, default="transposed"
+        A transposed convolution, or a convolution after copying the nearest value,
+        which leaves no checkerboard with any kernel and takes longer.
+    activation : str or torch.nn.Module class, default="relu"
+        After every convolution but the last: "relu", "leaky_relu", "elu", "selu",
+        "gelu", "silu", "mish", "softplus", "sigmoid", "tanh", "exp", "identity", or a
+        class.
+    norm : {"batch", "group"} or None, default=None
+        Normalisation before each activation: of each channel over the rows of a batch,
+        or of groups of about 8 channels within each row.
+    n_residual_blocks : int, default=0
+        Blocks in each stage of two convolutions whose result is added to their input.
+    dropout : float, default=0.0
+        Share of the hidden units that are set to zero in each training pass, in [0, 1).
+    tied : bool, default=False
+        Whether the decoder's weights are the encoder's, transposed. Biases are its own.
+        Needs strides, transposed convolutions and no residual blocks.
+
+    References
+    ----------
+    Masci, J., Meier, U., Cireşan, D. and Schmidhuber, J. (2011). Stacked convolutional
+    auto-encoders for hierarchical feature extraction. ICANN.
+
+    He, K., Zhang, X., Ren, S. and Sun, J. (2016). Deep residual learning for image
+    recognition. CVPR.
+
+    Odena, A., Dumoulin, V. and Olah, C. (2016). Deconvolution and checkerboard
+    artifacts. Distill.
+
+    Examples
+    --------
+    >>> from skae import Autoencoder, Convolutional
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().images[:, None]
+    >>> ae = Autoencoder(2, architecture=Convolutional((8, 16)), max_epochs=2)
+    >>> ae.fit(X).transform(X).shape
+    (1797, 2)
+    >>> ae.reconstruct(X).shape
+    (1797, 1, 8, 8)
+    """
+
+    channels: tuple | str = "auto"
+    _: KW_ONLY
+    input_shape: tuple | None = None
+    channels_last: bool = False
+    kernel_size: int = 4
+    stride: int = 2
+    downsampling: str = "stride"
+    upsampling: str = "transposed"
+    activation: str | type = "relu"
+    norm: str | None = None
+    n_residual_blocks: int = 0
+    dropout: float = 0.0
+    tied: bool = False
+
+    _parameter_constraints = {
+        "channels": [StrOptions({"auto"}), tuple, list],
+        "input_shape": [tuple, list, None],
+        "channels_last": ["boolean"],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "stride": [Interval(Integral, 1, None, closed="left")],
+        "downsampling": [StrOptions({"stride", "pool"})],
+        "upsampling": [StrOptions({"transposed", "nearest"})],
+        "activation": ACTIVATION_CHOICES,
+        "norm": [StrOptions({"batch", "group"}), None],
+        "n_residual_blocks": [Interval(Integral, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "tied": ["boolean"],
+    }
+
+    def make_body(self, shape, n_components):
+        """Make the stages of the encoder; see :class:`Architecture`."""
+        maps = self._maps(shape)
+        stages = [self._down(*pair) for pair in pairwise(maps)]
+        return ConvolutionalBody(shape, self.channels_last, stages, math.prod(maps[-1]))
+
+    def make_decoder(self, shape, n_components, body, head):
+        """Make the decoder; see :class:`Architecture`."""
+        maps = self._maps(shape)[::-1]
+        if not self.tied:
+            stages = [
+                self._up(*pair, is_last=pair[1] is maps[-1]) for pair in pairwise(maps)
+            ]
+            return ConvolutionalDecoder(
+                n_components, maps[0], self.channels_last, stages
+            )
+        changes = (self.downsampling, self.upsampling, self.n_residual_blocks)
+        if changes != ("stride", "transposed", 0):
+            raise ValueError(
+                'tied=True needs downsampling="stride", upsampling="transposed" and '
+                "n_residual_blocks=0: other stages have no transpose. Got "
+                "{!r}, {!r} and {}.".format(*changes)
+            )
+        spare = [self._spare(small, large) for small, large in pairwise(maps)]
+        between = [self._between(n_channels) for n_channels, *_ in maps[:-1]]
+        return TiedConvolutionalDecoder(
+            body, head, maps[0], self.channels_last, spare, between
+        )
+
+    def make_codec(self, X):
+        """Make the codec of images or flat rows; see :class:`Architecture`."""
+        return array_codec(X, self.input_shape, self.channels_last)
+
+    def n_hidden_values(self, shape):
+        """Return how many values the widest maps of one row have."""
+        maps = self._maps(shape)
+        counts = [math.prod(shape) for shape in maps]
+        if self.downsampling == "pool" or self.upsampling == "nearest":
+            # A stage's channels, before they are pooled or after they are copied.
+            counts += [
+                small[0] * math.prod(large[1:]) for large, small in pairwise(maps)
+            ]
+        return max(counts)
+
+    def _maps(self, shape):
+        """Return the shapes of the maps of one row, before and after each stage."""
+        if len(shape) - 1 not in _CONVOLUTIONS:
+            raise ValueError(
+                "Convolutional takes rows of channels and one to three axes. Got rows "
+                f"of the shape {tuple(shape)}: see input_shape."
+            )
+        first = (shape[-1], *shape[:-1]) if self.channels_last else tuple(shape)
+        is_auto = self.channels == "auto"
+        channels = _AUTO_CHANNELS if is_auto else self.channels
+        if is_auto and min(first[1:]) < _THREE_STAGES:
+            channels = channels[:2]
+        maps = [first]
+        for n_channels in channels:
+            if not isinstance(n_channels, Integral) or n_channels < 1:
+                raise ValueError(
+                    "channels of Convolutional must be integers of at least 1. Got "
+                    f"{self.channels!r}."
+                )
+            size = maps[-1][1:]
+            too_short = [length for length in size if self._is_too_short(length)]
+            if is_auto and too_short:
+                break
+            if too_short:
+                raise ValueError(
+                    f"An axis of length {too_short[0]} is too short for stage "
+                    f"{len(maps)} of channels={self.channels!r} with kernel_size="
+                    f"{self.kernel_size} and stride={self.stride}; rows start at "
+                    f"{first[1:]}. Pass fewer channels, a smaller kernel or stride, or "
+                    'channels="auto".'
+                )
+            size = tuple(self._shrunk(length) for length in size)
+            if is_auto and len(maps) > 1 and min(size) < _AUTO_LENGTH:
+                break
+            maps.append((n_channels, *size))
+        return maps
+
+    @property
+    def _padding(self):
+        return (self.kernel_size - 1) // 2
+
+    def _is_too_short(self, length):
+        misses = length + 2 * self._padding < self.kernel_size
+        return (length == 1 < self.stride) or (misses and self.downsampling == "stride")
+
+    def _shrunk(self, length):
+        if self.downsampling == "pool":
+            return math.ceil(length / self.stride)
+        return (length + 2 * self._padding - self.kernel_size) // self.stride + 1
+
+    def _spare(self, small, large):
+        """Return by how much transposed convolutions fall short of each axis."""
+        reached = self.kernel_size - self.stride - 2 * self._padding
+        return tuple(
+            length - n_steps * self.stride - reached
+            for n_steps, length in zip(small[1:], large[1:], strict=True)
+        )
+
+    @property
+    def _has_bias(self):
+        return self.norm != "batch"  # which would subtract it
+
+    def _norm(self, n_channels):
+        if self.norm == "batch":
+            return ChannelNorm(n_channels)
+        n_groups = math.gcd(n_channels, max(n_channels // _GROUP_SIZE, 1))
+        return nn.GroupNorm(n_groups, n_channels)
+
+    def _between(self, n_channels):
+        """Make what stands between two convolutions."""
+        layers = [
+            self._norm(n_channels) if self.norm else None,
+            make_activation(self.activation),
+            Dropout(self.dropout) if self.dropout else None,
+        ]
+        return [layer for layer in layers if layer is not None]
+
+    def _same(self, n_inputs, n_outputs, n_axes, bias):
+        """Make a convolution that keeps the length of every axis."""
+        convolve = _CONVOLUTIONS[n_axes](
+            n_inputs, n_outputs, self.kernel_size, padding=self._padding, bias=bias
+        )
+        if self.kernel_size % 2:
+            return [convolve]
+        return [_PADS[n_axes]((0, 1) * n_axes), convolve]
+
+    def _down(self, large, small):
+        """Make a stage of the encoder, from maps of one shape to the next."""
+        n_axes = len(large) - 1
+        if self.downsampling == "pool":
+            layers = [
+                *self._same(large[0], small[0], n_axes, self._has_bias),
+                _POOLS[n_axes](self.stride, ceil_mode=True),
+            ]
+        else:
+            convolve = _CONVOLUTIONS[n_axes](
+                large[0], small[0], self.kernel_size, self.stride, self._padding,
+                bias=self._has_bias,
+            )  # fmt: skip
+            layers = [convolve]
+        return [*layers, *self._between(small[0]), *self._blocks(small[0], n_axes)]
+
+    def _up(self, small, large, is_last):
+        """Make a stage of the decoder; the next one starts with norm and activation."""
+        n_axes = len(small) - 1
+        bias = is_last or self._has_bias
+        layers = [*self._between(small[0]), *self._blocks(small[0], n_axes)]
+        if self.upsampling == "nearest":
+            layers += [nn.Upsample(size=large[1:])]
+            return [*layers, *self._same(small[0], large[0], n_axes, bias)]
+        spare = self._spare(small, large)
+        layers += [
+            _TRANSPOSED[n_axes](
+                small[0], large[0], self.kernel_size, self.stride, self._padding,
+                output_padding=tuple(max(n_positions, 0) for n_positions in spare),
+                bias=bias,
+            )
+        ]  # fmt: skip
+        # Where maps were pooled, even kernels reach one too far: pad by -1, from the
+        # last axis to the first.
+        excess = [n for short in reversed(spare) for n in (0, min(short, 0))]
+        return [*layers, _PADS[n_axes](tuple(excess))] if any(excess) else layers
+
+    def _blocks(self, n_channels, n_axes):
+        """Make the residual blocks of a stage."""
+        return [
+            ResidualBlock(
+                *self._same(n_channels, n_channels, n_axes, self._has_bias),
+                *self._between(n_channels),
+                *self._same(n_channels, n_channels, n_axes, self._has_bias),
+                *([self._norm(n_channels)] if self.norm else []),
+            )
+            for _ in range(self.n_residual_blocks)
+        ]
+
+
+class ConvolutionalBody(nn.Module):
+    """(n, n_values) to (n, channels * positions of the last maps)."""
+
+    def __init__(self, shape, channels_last, stages, n_outputs):
+        super().__init__()
+        self.shape = tuple(shape)
+        self.channels_last = channels_last
+        self.stages = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
+        self.n_outputs = n_outputs
+
+    def forward(self, x):
+        """Return the last maps, flat."""
+        maps = x.reshape(len(x), *self.shape)
+        if self.channels_last:
+            maps = maps.movedim(-1, 1)
+        return self.stages(_packed(maps)).flatten(1)
+
+
+class ConvolutionalDecoder(nn.Module):
+    """(n, n_components) to (n, n_values)."""
+
+    def __init__(self, n_components, first, channels_last, stages):
+        super().__init__()
+        self.first = first
+        self.channels_last = channels_last
+        self.linear = nn.Linear(n_components, math.prod(first))
+        self.stages = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
+
+    def forward(self, code):
+        """Return rows in the layout of the user's."""
+        maps = self.linear(code).unflatten(1, self.first)
+        return _rows(self.stages(_packed(maps)), self.channels_last)
+
+
+class TiedConvolutionalDecoder(nn.Module):
+    """(n, n_components) to (n, n_values) by the encoder's weights, transposed."""
+
+    def __init__(self, body, head, first, channels_last, spare, between):
+        super().__init__()
+        # A tuple hides the encoder's layers: they are its parameters, not ours.
+        self._encoder = (*(stage[0] for stage in body.stages), head)
+        self.first = first
+        self.channels_last = channels_last
+        self.spare = spare
+        self.between = nn.ModuleList(nn.Sequential(*layers) for layers in between)
+        self.biases = nn.ParameterList(
+            torch.zeros(layer.in_channels) for layer in reversed(self._encoder[:-1])
+        )
+        self.code_bias = nn.Parameter(torch.zeros(math.prod(first)))
+
+    def forward(self, code):
+        """Return rows in the layout of the user's."""
+        *convolutions, head = self._encoder
+        maps = (code @ head.weight + self.code_bias).unflatten(1, self.first)
+        maps = _packed(maps)
+        for layer, bias, spare, between in zip(
+            reversed(convolutions), self.biases, self.spare, self.between, strict=True
+        ):
+            maps = _TRANSPOSE[maps.ndim - 2](
+                between(maps), layer.weight, bias, layer.stride, layer.padding, spare
+            )
+        return _rows(maps, self.channels_last)
+
+
+class ResidualBlock(nn.Sequential):
+    """(n, n_channels, *size) to the same; the layers' result is added to the input."""
+
+    def forward(self, maps):
+        """Return the maps and what the layers add to them."""
+        return maps + super().forward(maps)
+
+
+class ChannelNorm(BatchNorm):
+    """(n, n_channels, *size) to the same, each channel normalised over the batch."""
+
+    def _check_input_dim(self, input):
+        """Allow any number of axes."""
+
+
+def _packed(maps):
+    """Return maps in the order in memory that is fast: of images, pixel by pixel."""
+    if maps.ndim == 4:
+        return maps.contiguous(memory_format=torch.channels_last)
+    return maps.contiguous()
+
+
+def _rows(maps, channels_last):
+    """Return maps as flat rows in the layout of the user's."""
+    return (maps.movedim(1, -1) if channels_last else maps).flatten(1)
