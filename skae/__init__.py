@@ -1,6 +1,12 @@
 """Autoencoders as scikit-learn estimators."""
 
-from skae.architectures import Architecture, Convolutional, Dense, Recurrent
+from skae.architectures import (
+    Architecture,
+    Convolutional,
+    Dense,
+    Recurrent,
+    Transformer,
+)
 from skae.autoencoders import (
     Autoencoder,
     ConditionalVariationalAutoencoder,
@@ -66,6 +72,7 @@ __all__ = [
     "SubwordTokenizer",
     "SwapNoise",
     "TopK",
+    "Transformer",
     "VariationalAutoencoder",
     "WordDropout",
 ]

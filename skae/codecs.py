@@ -153,6 +153,7 @@ class SequencesCodec(Codec):
                 f"{name} must be a list of arrays of shape (n_steps, {self.shape[1]}), "
                 f"as in fit, not {type(X).__name__} of shape {np.shape(X)}."
             )
+        _check_some(elements, name)
         arrays = [self._checked(x, row, name) for row, x in enumerate(elements)]
         validate_data(estimator, X, reset=reset, skip_check_array=True, ensure_2d=False)
         if reset:
@@ -209,7 +210,7 @@ class TokensCodec(Codec):
         super().__init__((None, 1))
         self.vocabulary_size = vocabulary_size
         self.padding_token = padding_token
-        self.is_table = not isinstance(X, list | tuple) and _n_axes(X) == 2
+        self.is_table = not isinstance(X, list | tuple) and count_axes(X) == 2
         self.width = np.shape(X)[1] if self.is_table else None
 
     def rows(self, estimator, X, *, reset, name):
@@ -229,6 +230,7 @@ class TokensCodec(Codec):
                 f"{name} must be a list of sequences of tokens, one array of whole "
                 f"numbers for each row, not {type(X).__name__}."
             )
+        _check_some(sequences, name)
         arrays = [self._checked(x, row, name) for row, x in enumerate(sequences)]
         lengths = np.array([len(array) for array in arrays])
         return Ragged(np.concatenate(arrays)[:, None].astype(np.float32), lengths)
@@ -275,9 +277,16 @@ class TokensCodec(Codec):
         return _nested([array[:, 0].astype(dtype) for array in sequences], leading)
 
 
+def table_codec(X):
+    """Return the codec of a table."""
+    _refuse_ragged(X)
+    return Codec()
+
+
 def array_codec(X, input_shape, channels_last, most_axes=5):
     """Return the codec of a table, or of arrays of more axes, such as images."""
-    n_axes = _n_axes(X)
+    _refuse_ragged(X)
+    n_axes = count_axes(X)
     if n_axes <= 2:
         return ColumnsCodec(input_shape, channels_last)
     if n_axes > most_axes:
@@ -292,7 +301,7 @@ def sequence_codec(X, input_shape):
     """Return the codec of series: a table, an array or a list of unequal lengths."""
     if is_ragged(X):
         return SequencesCodec(X)
-    n_axes = _n_axes(X)
+    n_axes = count_axes(X)
     if n_axes <= 2:
         return ColumnsCodec(input_shape, channels_last=True)
     if n_axes > 3:
@@ -313,7 +322,7 @@ def is_ragged(X):
     return True
 
 
-def _n_axes(X):
+def count_axes(X):
     """Return how many axes X has, read as an array where it does not say."""
     return X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
 
@@ -329,6 +338,19 @@ def _elements(X):
     if any(np.ndim(row) == 0 and not hasattr(row, "__len__") for row in X):
         return None
     return X
+
+
+def _refuse_ragged(X):
+    if is_ragged(X) and len({np.shape(element) for element in X}) > 1:
+        raise ValueError(
+            "The rows of X have unequal shapes, which this architecture does not take. "
+            "Series of unequal length are for Recurrent and Transformer."
+        )
+
+
+def _check_some(elements, name):
+    if not len(elements):
+        raise ValueError(f"Found 0 sample(s) in {name} while a minimum of 1 is needed.")
 
 
 def _nested(rows, leading):

@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.utils import get_tags
+from sklearn.utils.validation import _num_samples
 
 import skae
 from skae.architectures import Architecture
@@ -41,5 +42,5 @@ def name_of(value):
 def fitted(model, X, **kwargs):
     """Fit a model to rows, of three labels in turn where it needs labels."""
     if type(model) in CONDITIONAL:
-        return model.fit(X, np.arange(np.shape(X)[0]) % 3, **kwargs)
+        return model.fit(X, np.arange(_num_samples(X)) % 3, **kwargs)
     return model.fit(X, **kwargs)

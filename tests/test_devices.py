@@ -12,6 +12,7 @@ from skae import (
     VariationalAutoencoder,
 )
 from skae.engine.devices import resolve_device
+from tests.test_architectures import CASES
 from tests.discovery import ESTIMATORS, fitted, name_of
 
 SHARED = dict(max_epochs=3, random_state=0, batch_size=16)
@@ -96,3 +97,21 @@ def test_cuda_draws_and_bounds(loss, digits):
         bound, model.log_likelihood(digits, 50, random_state=0)
     )
     assert model.interpolate(digits[:2], digits[2:4]).shape == (2, 10, 64)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "kind", [Autoencoder, ContractiveAutoencoder, VariationalAutoencoder], ids=name_of
+)
+def test_cuda_every_architecture(case, kind):
+    architecture, X = CASES[case]
+    if kind is ContractiveAutoencoder and architecture.vocabulary_size is not None:
+        pytest.skip("tokens have no derivatives")
+    model = kind(
+        3, architecture=architecture, device="cuda", max_epochs=3, random_state=0
+    ).fit(X)
+    codes = model.transform(X)
+    assert np.isfinite(codes).all()
+    assert len(model.reconstruct(X)) == len(model.inverse_transform(codes)) == len(X)
+    assert np.isfinite(model.score(X))

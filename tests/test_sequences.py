@@ -344,6 +344,9 @@ def test_bad_series_are_named(make, message, ragged):
         (Recurrent(vocabulary_size=4), [[1, 2], [0.5]], "whole numbers"),
         (Recurrent(vocabulary_size=4), ["ab", "c"], "SubwordTokenizer"),
         (Dense(), np.zeros((50, 3, 3)), "dim"),
+        (Dense(), [np.zeros((2, 3)), np.zeros((3, 3))], "unequal shapes"),
+        (Convolutional(), [np.zeros((2, 3)), np.zeros((2, 4))], "unequal shapes"),
+        (Recurrent(vocabulary_size=4), [], "Found 0 sample"),
     ],
     ids=str,
 )
@@ -365,6 +368,8 @@ def test_another_shape_than_in_fit_is_named(rng, ragged):
     model = Autoencoder(2, architecture=SMALL, **SHARED).fit(ragged)
     with pytest.raises(ValueError, match="must be a list of arrays"):
         model.transform(np.zeros((3, 4, 3)))
+    with pytest.raises(ValueError, match="Found 0 sample"):
+        model.transform([])
     with pytest.raises(ValueError, match="columns, which rows of unequal"):
         Autoencoder(0.9, architecture=SMALL, **SHARED).fit(ragged)
 

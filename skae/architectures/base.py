@@ -5,7 +5,7 @@ import math
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae.codecs import Codec
+from skae.codecs import table_codec
 
 
 class Architecture(BaseEstimator):
@@ -38,7 +38,7 @@ class Architecture(BaseEstimator):
         -------
         Codec
         """
-        return Codec()
+        return table_codec(X)
 
     def n_hidden_values(self, shape):
         """Return how many values the widest layer has for a row: its use of memory.

@@ -184,6 +184,13 @@ class RecurrentBody(nn.Module):
 
     def forward(self, x):
         """Return what summarises each series."""
+        # A penalty on derivatives along x needs second ones, which cuDNN has not.
+        if x.requires_grad and torch.backends.cudnn.enabled:
+            with torch.backends.cudnn.flags(enabled=False):
+                return self._summary(x)
+        return self._summary(x)
+
+    def _summary(self, x):
         lengths = None
         if self.varies:
             lengths = (~x[:, :: self.input.n_channels].isnan()).sum(1)
