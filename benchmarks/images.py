@@ -147,14 +147,18 @@ def denoise(epochs=5, n_rows=20_000):
     save(pd.DataFrame(lines).set_index(["noise", "level"]), "images_denoise", 4)
 
 
-def photographs(epochs=40, size=32):
-    """Reconstruct and clean colour patches of a part of photographs never seen."""
+def photographs(epochs=40, size=24):
+    """Reconstruct and clean colour patches of a stripe of photographs never seen."""
     parts = {"train": [], "test": []}
     for number, image in enumerate(load_sample_images().images):
-        cut = int(0.75 * image.shape[1])
-        for part, area in {"train": image[:, :cut], "test": image[:, cut:]}.items():
+        left, right = int(0.4 * image.shape[1]), int(0.6 * image.shape[1])
+        for part, area, n_patches in (
+            ("train", image[:, :left], 1500),
+            ("train", image[:, right:], 1500),
+            ("test", image[:, left:right], 1000),
+        ):
             patches = extract_patches_2d(
-                area, (size, size), max_patches=2000, random_state=number
+                area, (size, size), max_patches=n_patches, random_state=number
             )
             parts[part].append(patches.astype(np.float32) / 255)
     X, test = (np.concatenate(parts[part]) for part in ("train", "test"))
@@ -167,11 +171,12 @@ def photographs(epochs=40, size=32):
         architecture=Convolutional(channels_last=True),
         max_epochs=epochs,
         batch_size=64,
+        learning_rate=2e-3,
         random_state=0,
     )
-    plain = Autoencoder(128, **shared).fit(X)
-    denoising = DenoisingAutoencoder(128, corruption=noise, **shared).fit(X)
-    pca = PCA(128, random_state=0).fit(X.reshape(len(X), -1))
+    plain = Autoencoder(96, **shared).fit(X)
+    denoising = DenoisingAutoencoder(96, corruption=noise, **shared).fit(X)
+    pca = PCA(96, random_state=0).fit(X.reshape(len(X), -1))
 
     def through(rows):
         codes = pca.transform(rows.reshape(len(rows), -1))
@@ -195,7 +200,7 @@ def photographs(epochs=40, size=32):
             ax.imshow(image.clip(0, 1))
             ax.set(xticks=[], yticks=[])
         line[0].set_ylabel(label, rotation=0, ha="right", va="center")
-    figure.suptitle("Patches of 32 by 32 pixels through 128 numbers")
+    figure.suptitle("Patches of 24 by 24 pixels through 96 numbers")
     figure.savefig(PICTURES / "images_photographs.png", dpi=90)
 
 

@@ -7,13 +7,14 @@ import torch
 from skae import (
     Autoencoder,
     BinaryCrossEntropy,
+    ContractiveAutoencoder,
     Dense,
     Poisson,
     VariationalAutoencoder,
 )
 from skae.engine.devices import resolve_device
-from tests.test_architectures import CASES
 from tests.discovery import ESTIMATORS, fitted, name_of
+from tests.test_architectures import CASES
 
 SHARED = dict(max_epochs=3, random_state=0, batch_size=16)
 

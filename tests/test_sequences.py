@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -26,6 +27,7 @@ from skae import (
     SquaredError,
     VariationalAutoencoder,
 )
+from skae.engine.batches import Batches, Rows, Scaling
 from skae.ragged import Ragged, split_padded
 
 SHARED = dict(max_epochs=2, batch_size=16, random_state=0)
@@ -66,6 +68,21 @@ def test_ragged_is_a_matrix_of_rows(rng):
     assert [X.row_and_step(number) for number in (0, 2, 3, 4, 7)] == [
         (0, 0), (0, 2), (1, 0), (2, 0), (2, 3),
     ]  # fmt: skip
+
+
+def test_batches_hold_rows_of_like_length(rng):
+    """No row is lost or repeated, and little of a batch is padding."""
+    lengths = rng.integers(1, 100, 500)
+    X = Ragged(np.repeat(np.arange(500.0), lengths)[:, None], lengths)
+    batches = Batches(Rows(X, Scaling(None)), 16, torch.Generator().manual_seed(0))
+    padded, firsts = 0, []
+    for batch, _ in batches:
+        padded += batch.isnan().sum().item()
+        firsts += batch[:, 0].tolist()
+    assert sorted(firsts) == list(range(500))
+    assert padded < 0.2 * lengths.sum()
+    again = [row for batch, _ in batches for row in batch[:, 0].tolist()]
+    assert again != firsts
 
 
 # -- forms of X

@@ -14,6 +14,7 @@ from skae.ragged import Ragged
 
 BLOCK_BYTES = 2**21  # of prepared rows: about what a core's cache holds
 HIDDEN_FACTOR = 16  # times as large a block may a layer's output be
+_BATCHES_SORTED = 16  # of ragged rows, by length
 _DEVICE_SHARE = 0.5  # of the free device memory that the rows may take
 
 
@@ -164,6 +165,12 @@ class Rows(torch.utils.data.Dataset):
         """Whether rows taken together are as wide as the longest of them."""
         return isinstance(self.X, Ragged)
 
+    def lengths(self, numbers):
+        """Return how many steps rows have that are unequal."""
+        if self.positions is not None:
+            numbers = self.positions[numbers]
+        return self.X.lengths[numbers]
+
     def __getitem__(self, index):
         """Return one row twice, as input and as target: a data loader's protocol."""
         row = self.take(np.array([index]))[0]
@@ -256,6 +263,8 @@ class Batches:
         order = None
         if self.generator is not None:
             order = torch.randperm(n_rows, generator=self.generator).numpy()
+        if order is not None and self.dataset.is_ragged:
+            order = self._of_like_length(order)
         bounds = [*self._starts(), n_rows]
         per_block = max(1, rows_per_block(self.dataset.X.shape[1]) // self.batch_size)
         one_block = self.one_block
@@ -273,3 +282,19 @@ class Batches:
             block = self.dataset.take(numbers, out)
             for batch in block.split(np.diff(cuts).tolist()):
                 yield batch, batch
+
+    def _of_like_length(self, order):
+        """Return the order, changed so that batches hold rows of about one length.
+
+        Within every few batches rows are sorted, and those batches mixed again: most
+        of a batch of random rows would be padding.
+        """
+        mixed = []
+        for start in range(0, len(order), _BATCHES_SORTED * self.batch_size):
+            rows = order[start : start + _BATCHES_SORTED * self.batch_size]
+            rows = rows[np.argsort(self.dataset.lengths(rows), kind="stable")]
+            n_whole = len(rows) // self.batch_size
+            whole, rest = np.split(rows, [n_whole * self.batch_size])
+            places = torch.randperm(n_whole, generator=self.generator).numpy()
+            mixed += [whole.reshape(n_whole, -1)[places].ravel(), rest]
+        return np.concatenate(mixed)
