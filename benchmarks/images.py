@@ -43,6 +43,10 @@ NETWORKS = {
     "dense": Dense((1000, 500, 250), activation="gelu"),
     "convolutional": Convolutional(input_shape=SHAPE),
 }
+TRAINING = {
+    "dense": dict(batch_size=128, learning_rate=2e-3),
+    "convolutional": dict(batch_size=64, learning_rate=1e-3),
+}
 PUBLISHED = {"Hinton and Salakhutdinov (2006)": 3.00}
 
 
@@ -60,11 +64,10 @@ def train(name, epochs):
         architecture=NETWORKS[name],
         loss=SquaredError(output_activation="sigmoid"),
         max_epochs=epochs,
-        batch_size=128,
-        learning_rate=2e-3,
         early_stopping=False,
         contamination=None,
         random_state=0,
+        **TRAINING[name],
     ).fit(X)
     minutes = (time.process_time() - start) / 60
     MODELS.mkdir(exist_ok=True)
@@ -115,7 +118,7 @@ def compare():
     save(frame, "images_reconstruction", 2)
 
 
-def denoise(epochs=5, n_rows=20_000):
+def denoise(epochs=6, n_rows=10_000):
     """Return squared errors, per pixel, of clean test digits from noisy ones."""
     X, _ = mnist_part("train")
     X = X[:n_rows]

@@ -59,7 +59,7 @@ class Convolutional(Architecture):
     upsampling : {"transposed", "nearest"}, default="transposed"
         A transposed convolution, or a convolution after copying the nearest value,
         which leaves no checkerboard with any kernel and takes longer.
-    activation : str or torch.nn.Module class, default="relu"
+    activation : str or torch.nn.Module class, default="gelu"
         After every convolution but the last: "relu", "leaky_relu", "elu", "selu",
         "gelu", "silu", "mish", "softplus", "sigmoid", "tanh", "exp", "identity", or a
         class.
@@ -105,7 +105,7 @@ class Convolutional(Architecture):
     stride: int = 2
     downsampling: str = "stride"
     upsampling: str = "transposed"
-    activation: str | type = "relu"
+    activation: str | type = "gelu"
     norm: str | None = None
     n_residual_blocks: int = 0
     dropout: float = 0.0
