@@ -7,7 +7,7 @@
     python benchmarks/images.py photographs     # colour patches, reconstructed, cleaned
 
 `dense` and `convolutional` take ``--epochs`` (30 and 12 in the table), and ``--more``
-for a further round of the schedule (6 for the latter). One thread each: two may run at once.
+for a further round of the schedule (6 for the latter). Two may run at once.
 """
 
 import argparse
