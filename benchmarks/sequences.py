@@ -6,7 +6,7 @@
     python benchmarks/sequences.py speed    # epochs beside a loop over the same module
 
 Tables go to docs/benchmarks, a picture to docs/_static. Every network has its defaults:
-nothing was chosen by the rows or labels that are reported on.
+no figure in a table was chosen by the rows or labels that it is about.
 """
 
 import argparse
@@ -165,7 +165,7 @@ def taxi():
     """Rank days by how badly their half hours are reconstructed.
 
     Trained on all windows, the odd ones among them, without labels. The table has all
-    that was tried; the picture is of the simplest model.
+    that was tried; the picture is of the network whose worst rank in it is best.
     """
     series = pd.read_csv(
         part_of_data("nyc_taxi.csv"), index_col="timestamp", parse_dates=True

@@ -40,7 +40,7 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
         Number of steps of the series seen in `fit`.
     n_features_in_ : int
         Number of channels seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_channels,)
         Names of the channels, if they have names that are all strings.
 
     Notes

@@ -14,7 +14,7 @@ from skae.ragged import Ragged
 
 BLOCK_BYTES = 2**21  # of prepared rows: about what a core's cache holds
 HIDDEN_FACTOR = 16  # times as large a block may a layer's output be
-_BATCHES_SORTED = 16  # of ragged rows, by length
+_BATCHES_SORTED = 16  # of ragged rows together, by length, at most
 _DEVICE_SHARE = 0.5  # of the free device memory that the rows may take
 
 
@@ -289,12 +289,14 @@ class Batches:
         Within every few batches rows are sorted, and those batches mixed again: most
         of a batch of random rows would be padding.
         """
+        # Of few batches, sorted as a whole, each would hold the same rows every time.
+        n_batches = min(_BATCHES_SORTED, max(1, len(self) // 4))
         mixed = []
-        for start in range(0, len(order), _BATCHES_SORTED * self.batch_size):
-            rows = order[start : start + _BATCHES_SORTED * self.batch_size]
+        for start in range(0, len(order), n_batches * self.batch_size):
+            rows = order[start : start + n_batches * self.batch_size]
             rows = rows[np.argsort(self.dataset.lengths(rows), kind="stable")]
             n_whole = len(rows) // self.batch_size
             whole, rest = np.split(rows, [n_whole * self.batch_size])
             places = torch.randperm(n_whole, generator=self.generator).numpy()
-            mixed += [whole.reshape(n_whole, -1)[places].ravel(), rest]
+            mixed += [whole.reshape(n_whole, self.batch_size)[places].ravel(), rest]
         return np.concatenate(mixed)
