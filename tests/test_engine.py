@@ -112,10 +112,20 @@ def test_principal_axes_are_those_of_pca(shape, rng):
     assert (axes[np.arange(k), np.abs(axes).argmax(axis=1)] > 0).all()
 
 
+def test_small_principal_axes_are_kept_of_float32(rng):
+    X = rng.normal(size=(4000, 60)).astype(np.float32)
+    X *= np.geomspace(1, 3e-3, 60, dtype=np.float32)  # 1e5 between the variances
+    axes, variances = principal_axes(X, _describe(X), limit=None, rng=rng)
+    assert len(axes) == 60
+    np.testing.assert_allclose(variances, PCA().fit(X).explained_variance_, rtol=2e-3)
+
+
 def test_principal_axes_stop_at_the_rank(rng):
     X = rng.normal(size=(50, 2)) @ rng.normal(size=(2, 6))
-    axes, _ = principal_axes(X, _describe(X), limit=None, rng=rng)
-    assert axes.shape == (2, 6)
+    for dtype in (np.float64, np.float32):
+        x = X.astype(dtype)
+        axes, _ = principal_axes(x, _describe(x), limit=None, rng=rng)
+        assert axes.shape == (2, 6)
     constant = np.ones((50, 6))
     assert principal_axes(constant, _describe(constant), limit=3, rng=rng)[0].size == 0
 

@@ -12,6 +12,7 @@ _WIDEST_COVARIANCE = 2048  # columns; beyond, axes come from a sample of rows
 _SAMPLE_ELEMENTS = 2**23  # size of that sample
 _LARGEST_VARIANCE = 1e-6  # of what the dtype holds: losses are its multiples
 _COVARIANCE_WORK = 2e11  # multiplications spent on a covariance
+_ROUNDING = 16  # times eps: the share of the largest variance that may be no axis
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def principal_axes(X, columns, *, limit, rng):
         variances, vectors = _top_eigenpairs(centred @ centred.T / len(rows), limit)
         with np.errstate(divide="ignore", invalid="ignore"):
             axes = (vectors.T @ centred) / np.sqrt(variances * len(rows))[:, None]
-    floor = np.finfo(working_dtype(X.dtype)).eps * max(X.shape) * variances[:1]
+    floor = _ROUNDING * np.finfo(working_dtype(X.dtype)).eps * variances[:1]
     kept = (variances > floor) & (variances > 0)
     axes, variances = axes[kept], variances[kept]
     largest = np.abs(axes).argmax(axis=1)
