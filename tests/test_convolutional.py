@@ -3,32 +3,20 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 from torch import nn
 
-from skae.architectures.convolutional import Convolutional
+from skae import Autoencoder, Convolutional, SquaredError
 from skae.engine.seeds import make_generator
 
-
-class _Module(nn.Module):
-    """Body, head and decoder, as an objective joins them."""
-
-    def __init__(self, architecture, shape, n_components):
-        super().__init__()
-        self.body = architecture.make_body(shape, n_components)
-        self.head = nn.Linear(self.body.n_outputs, n_components)
-        self.decoder = architecture.make_decoder(
-            shape, n_components, self.body, self.head
-        )
-
-    def forward(self, x):
-        return self.decoder(self.head(self.body(x)))
+from tests.modules import make_parts
 
 
 def _module(architecture, shape=(1, 8, 8), n_components=3):
-    torch.manual_seed(0)
-    return _Module(architecture, shape, n_components)
+    return make_parts(architecture, shape, n_components)
 
 
 def _rows(n, shape=(1, 8, 8)):
@@ -107,7 +95,8 @@ def test_tied_sizes_come_back_exactly(shape, kernel_size, stride):
 )
 def test_auto_channels(shape, widths):
     module = _module(Convolutional(), shape)
-    assert [stage[0].out_channels for stage in module.body.stages] == widths
+    stages = getattr(module.body, "stages", ())
+    assert [stage[0].out_channels for stage in stages] == widths
     assert module(_rows(2, shape)).shape == (2, math.prod(shape))
 
 
@@ -133,8 +122,9 @@ def test_no_stage_is_linear():
 @pytest.mark.parametrize("size", [(8, 8), (6,), (5, 4, 6)])
 @pytest.mark.parametrize("tied", [False, True])
 def test_channels_last_is_a_permutation(size, tied):
-    first = _module(Convolutional((4,), tied=tied), (3, *size))
-    last = _module(Convolutional((4,), tied=tied, channels_last=True), (*size, 3))
+    parameters = {"channels": (4,), "tied": tied, "shortcut": None}
+    first = _module(Convolutional(**parameters), (3, *size))
+    last = _module(Convolutional(**parameters, channels_last=True), (*size, 3))
     x = _rows(2, (3, *size)).view(2, 3, *size)
     moved = x.movedim(1, -1)
     expected = first(x.flatten(1)).view_as(x).movedim(1, -1)
@@ -156,6 +146,7 @@ def test_channels_last_is_a_permutation(size, tied):
         {"n_residual_blocks": 1},
         {"dropout": 0.5},
         {"tied": True},
+        {"shortcut": None},
     ],
     ids=repr,
 )
@@ -180,7 +171,10 @@ def test_one_row_in_training(norm, shape):
 
 
 def test_batch_norm_is_over_rows_and_positions():
-    module = _module(Convolutional((4,), norm="batch", activation="identity"))
+    architecture = Convolutional(
+        (4,), norm="batch", activation="identity", shortcut=None
+    )
+    module = _module(architecture)
     maps = module.body(_rows(50)).view(50, 4, 16).transpose(0, 1).flatten(1)
     torch.testing.assert_close(maps.mean(1), torch.zeros(4), atol=1e-4, rtol=0)
     torch.testing.assert_close(maps.std(1), torch.ones(4), atol=1e-2, rtol=0)
@@ -207,7 +201,7 @@ def test_a_residual_block_adds_to_its_input():
 
 
 def test_dropout_draws_from_its_own_generator():
-    module = _module(Convolutional((4,), dropout=0.5))
+    module = _module(Convolutional((4,), dropout=0.5, shortcut=None))
     module.body.stages[0][-1].generator = make_generator(0)
     state = torch.get_rng_state()
     kept = module.body(torch.ones(200, 64))
@@ -248,6 +242,91 @@ def test_tied_weights_stay_tied_in_copies():
     module = copy.deepcopy(_module(Convolutional((4, 3), tied=True)))
     assert module.decoder._encoder[-1] is module.head
     assert module.decoder._encoder[0] is module.body.stages[0][0]
+
+
+# -- the linear path
+
+
+def _at_start(X, n_components, **parameters):
+    """Return an estimator that has not moved from its start."""
+    return Autoencoder(
+        n_components, max_epochs=1, learning_rate=1e-12, random_state=0, **parameters
+    ).fit(X)
+
+
+def _through_pca(X, n_components):
+    rows = X.reshape(len(X), -1)
+    pca = PCA(n_components).fit(rows)
+    return pca.inverse_transform(pca.transform(rows)).reshape(X.shape)
+
+
+@pytest.fixture
+def images(rng):
+    """Smooth images of two channels, (60, 2, 5, 6)."""
+    return rng.normal(size=(60, 2, 5, 6)).cumsum(axis=2).cumsum(axis=3) + 3
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"channels": ()},
+        {"channels": (), "tied": True},
+        {"channels": (), "channels_last": True},
+        {"channels_last": True},
+        {"norm": "batch", "n_residual_blocks": 1},
+        {"downsampling": "pool", "upsampling": "nearest"},
+        {"downsampling": "pool", "activation": "sigmoid"},
+    ],
+    ids=repr,
+)
+def test_training_starts_at_pca(parameters, images):
+    model = _at_start(images, 3, architecture=Convolutional(**parameters))
+    expected = _through_pca(images, 3)
+    np.testing.assert_allclose(model.reconstruct(images), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("norm", [None, "batch"])
+def test_tied_training_starts_near_pca(norm, images):
+    model = _at_start(images, 3, architecture=Convolutional(tied=True, norm=norm))
+    error = np.mean((model.reconstruct(images) - images) ** 2)
+    assert error < 1.01 * np.mean((_through_pca(images, 3) - images) ** 2)
+
+
+@pytest.mark.parametrize("shortcut", ["random", None])
+def test_other_shortcuts_start_elsewhere(shortcut, images):
+    model = _at_start(images, 3, architecture=Convolutional(shortcut=shortcut))
+    difference = model.reconstruct(images) - _through_pca(images, 3)
+    assert np.abs(difference).max() > 0.1
+
+
+def test_a_range_starts_at_random(images):
+    images = (images - images.min()) / np.ptp(images)
+    loss = SquaredError(output_activation="sigmoid")
+    model = _at_start(images, 3, architecture=Convolutional(), loss=loss)
+    pca = np.mean((_through_pca(images, 3) - images) ** 2)
+    assert np.mean((model.reconstruct(images) - images) ** 2) > 2 * pca
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_start_is_no_trap(tied, digits):
+    images = digits.reshape(-1, 1, 8, 8)
+    model = Autoencoder(
+        4,
+        architecture=Convolutional(tied=tied),
+        early_stopping=False,
+        max_epochs=16,
+        random_state=0,
+    ).fit(images)
+    error = np.mean((model.reconstruct(images) - images) ** 2)
+    assert error < 0.9 * np.mean((_through_pca(images, 4) - images) ** 2)
+
+
+def test_no_path_means_fewer_weights():
+    counts = [
+        sum(p.numel() for p in _module(Convolutional(shortcut=shortcut)).parameters())
+        for shortcut in ("pca", "random", None)
+    ]
+    assert counts[0] == counts[1] == counts[2] + 2 * 3 * 64
 
 
 # -- numbers

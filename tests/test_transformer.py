@@ -11,30 +11,13 @@ from skae.architectures.attention import Patches
 from skae.architectures.transformer import Transformer
 from skae.engine.seeds import bind_generator, make_generator
 
+from tests.modules import make_parts
+
 SMALL = {"width": 8, "n_layers": 1, "n_heads": 2}
 
 
-class _Module(nn.Module):
-    """Body, head and decoder, as an objective joins them."""
-
-    def __init__(self, architecture, shape, n_components):
-        super().__init__()
-        self.body = architecture.make_body(shape, n_components)
-        self.head = nn.Linear(self.body.n_outputs, n_components)
-        self.decoder = architecture.make_decoder(
-            shape, n_components, self.body, self.head
-        )
-
-    def encode(self, x):
-        return self.head(self.body(x))
-
-    def forward(self, x, lengths=None, given=None):
-        return self.decoder(self.encode(x), lengths, given)
-
-
 def _module(shape=(12, 2), n_components=3, **parameters):
-    torch.manual_seed(0)
-    return _Module(Transformer(**SMALL | parameters), shape, n_components)
+    return make_parts(Transformer(**SMALL | parameters), shape, n_components)
 
 
 def _rows(n, shape=(12, 2)):

@@ -11,12 +11,11 @@ from torch.nn import functional as F
 from skae.activations import ACTIVATION_CHOICES, make_activation
 from skae.architectures.base import Architecture
 from skae.architectures.layers import BatchNorm, Dropout
-
-_BEYOND_AXES = 1e-3  # size of the weights of components that no axis is left for
+from skae.architectures.shortcut import SHORTCUT_CHOICES, ShortcutMixin
 
 
 @dataclass(eq=False, repr=False)
-class Dense(Architecture):
+class Dense(ShortcutMixin, Architecture):
     """Fully connected layers on both sides, beside a linear path from PCA to PCA.
 
     Encoder: features, `hidden_sizes`, code. Decoder: the same backwards. With a
@@ -76,13 +75,8 @@ class Dense(Architecture):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "norm": [StrOptions({"batch", "layer"}), None],
         "tied": ["boolean"],
-        "shortcut": [StrOptions({"pca", "random"}), None],
+        "shortcut": SHORTCUT_CHOICES,
     }
-
-    @property
-    def starts_linear(self):
-        """Whether the linear path starts as PCA."""
-        return self.shortcut == "pca"
 
     def make_body(self, shape, n_components):
         """Make the hidden layers of the encoder; see :class:`Architecture`."""
@@ -98,25 +92,6 @@ class Dense(Architecture):
             return TiedDecoder(body, head, self._between, self.shortcut)
         sizes = [n_components, *reversed(self._sizes(n_features))]
         return DenseDecoder(sizes, n_features, self._between, self.shortcut)
-
-    def start_linear(self, module, encoding, decoding):
-        """Start at two linear maps; see :class:`Architecture`."""
-        n_axes, n_features = encoding.shape
-        with torch.no_grad():
-            head = module.head
-            nn.init.zeros_(head.bias)
-            head.weight[:, :-n_features] = 0.0
-            linear = head.weight[:, -n_features:]
-            linear *= _BEYOND_AXES
-            linear[:n_axes] = encoding
-            module.decoder.start_linear(decoding)
-
-    def start_effects(self, module, effects):
-        """Start with the linear path of these inputs; see :class:`Architecture`."""
-        if self.shortcut is not None and not self.tied:
-            with torch.no_grad():
-                module.decoder.last.weight[:, -len(effects) :] = effects.T
-                nn.init.zeros_(module.decoder.last.bias)
 
     def start_stacked(self, module, layers):
         """Set the weights to those of one-layer networks, stacked.
@@ -213,6 +188,11 @@ class DenseDecoder(DenseBody):
         nn.init.zeros_(self.last.bias)
         linear = self.last.weight[:, -self.n_components :]
         linear[:, : len(decoding)] = decoding.T
+
+    def start_effects(self, effects):
+        """Let the last inputs add these rows; the other weights stay random."""
+        self.last.weight[:, -len(effects) :] = effects.T
+        nn.init.zeros_(self.last.bias)
 
     def start_stacked(self, decoders):
         """Take over the decoders of one-layer networks, in the encoder's order."""

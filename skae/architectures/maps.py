@@ -1,0 +1,130 @@
+"""The modules of convolutional networks: rows to feature maps and back."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from skae.architectures.layers import BatchNorm
+
+_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+
+
+class ConvolutionalBody(nn.Module):
+    """(n, n_values) to (n, values of the last maps [+ n_values if there is a path])."""
+
+    def __init__(self, shape, channels_last, stages, n_last, appends_input):
+        super().__init__()
+        self.shape = tuple(shape)
+        self.channels_last = channels_last
+        self.stages = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
+        self.appends_input = appends_input
+        self.n_outputs = n_last + (math.prod(shape) if appends_input else 0)
+
+    def forward(self, x):
+        """Return the last maps, flat, and x beside them if there is a linear path."""
+        maps = x.reshape(len(x), *self.shape)
+        if self.channels_last:
+            maps = maps.movedim(-1, 1)
+        maps = self.stages(_packed(maps)).flatten(1)
+        return torch.cat((maps, x), dim=1) if self.appends_input else maps
+
+
+class ConvolutionalDecoder(nn.Module):
+    """(n, n_components) to (n, n_values), by a linear path too if `n_path` is given."""
+
+    def __init__(self, n_components, first, channels_last, stages, n_path):
+        super().__init__()
+        self.first = first
+        self.channels_last = channels_last
+        self.linear = nn.Linear(n_components, math.prod(first))
+        self.stages = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
+        self.path = None
+        if n_path is not None:
+            self.path = nn.Linear(n_components, n_path, bias=False)
+
+    @property
+    def last(self):
+        """The layer that gives the rows."""
+        layers = reversed(self.stages[-1])
+        return next(layer for layer in layers if hasattr(layer, "weight"))
+
+    def forward(self, code):
+        """Return rows in the layout of the user's."""
+        maps = self.linear(code).unflatten(1, self.first)
+        rows = _rows(self.stages(_packed(maps)), self.channels_last)
+        return rows if self.path is None else rows + self.path(code)
+
+    def start_linear(self, decoding):
+        """Decode by these rows; nothing comes from other components or layers."""
+        for parameter in (self.last.weight, self.last.bias, self.path.weight):
+            nn.init.zeros_(parameter)
+        self.path.weight[:, : len(decoding)] = decoding.T
+
+    def start_effects(self, effects):
+        """Let the last inputs add these rows; the other weights stay random."""
+        self.path.weight[:, -len(effects) :] = effects.T
+        nn.init.zeros_(self.last.bias)
+
+
+class TiedConvolutionalDecoder(nn.Module):
+    """(n, n_components) to (n, n_values) by the encoder's weights, transposed."""
+
+    def __init__(self, body, head, first, channels_last, spare, between):
+        super().__init__()
+        # A tuple hides the encoder's layers: they are its parameters, not ours.
+        self._encoder = (*(stage[0] for stage in body.stages), head)
+        self.first = first
+        self.channels_last = channels_last
+        self.spare = spare
+        self.between = nn.ModuleList(nn.Sequential(*layers) for layers in between)
+        self.biases = nn.ParameterList(
+            torch.zeros(layer.in_channels) for layer in reversed(self._encoder[:-1])
+        )
+        self.code_bias = nn.Parameter(torch.zeros(math.prod(first)))
+
+    def forward(self, code):
+        """Return rows in the layout of the user's."""
+        *convolutions, head = self._encoder
+        n_first = len(self.code_bias)
+        maps, path = (code @ head.weight).tensor_split((n_first,), dim=1)
+        maps = _packed((maps + self.code_bias).unflatten(1, self.first))
+        for layer, bias, spare, between in zip(
+            reversed(convolutions), self.biases, self.spare, self.between, strict=True
+        ):
+            maps = _TRANSPOSE[maps.ndim - 2](
+                between(maps), layer.weight, bias, layer.stride, layer.padding, spare
+            )
+        rows = _rows(maps, self.channels_last)
+        return rows + path if path.shape[1] else rows
+
+    def start_linear(self, decoding):
+        """Do nothing: the encoder's weights are set, and the biases are zero."""
+
+
+class ResidualBlock(nn.Sequential):
+    """(n, n_channels, *size) to the same; the layers' result is added to the input."""
+
+    def forward(self, maps):
+        """Return the maps and what the layers add to them."""
+        return maps + super().forward(maps)
+
+
+class ChannelNorm(BatchNorm):
+    """(n, n_channels, *size) to the same, each channel normalised over the batch."""
+
+    def _check_input_dim(self, input):
+        """Allow any number of axes."""
+
+
+def _packed(maps):
+    """Return maps in the order in memory that is fast: of images, pixel by pixel."""
+    if maps.ndim == 4:
+        return maps.contiguous(memory_format=torch.channels_last)
+    return maps.contiguous()
+
+
+def _rows(maps, channels_last):
+    """Return maps as flat rows in the layout of the user's."""
+    return (maps.movedim(1, -1) if channels_last else maps).flatten(1)
