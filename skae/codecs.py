@@ -1,6 +1,7 @@
 """Codecs: what users have becomes flat rows for a network, and back."""
 
 import math
+import warnings
 
 import numpy as np
 from sklearn.utils import check_array
@@ -9,6 +10,8 @@ from sklearn.utils.validation import validate_data
 from skae.engine.batches import working_dtype
 from skae.ragged import Ragged, split_padded
 from skae.validation import as_table
+
+_FEW_CHANNELS = 4  # as many as pictures have, with transparency
 
 
 class Codec:
@@ -280,6 +283,12 @@ class TokensCodec(Codec):
 def table_codec(X):
     """Return the codec of a table."""
     _refuse_ragged(X)
+    n_axes = count_axes(X)
+    if n_axes > 2:
+        raise ValueError(
+            f"Found array with dim {n_axes}, while dim <= 2 is required for a table. "
+            "Images and signals are for Convolutional, series for Recurrent."
+        )
     return Codec()
 
 
@@ -294,7 +303,9 @@ def array_codec(X, input_shape, channels_last, most_axes=5):
             f"X has {n_axes} axes; at most {most_axes} are known: samples, channels "
             f"and {most_axes - 2} in space or time."
         )
-    return ArrayCodec(X, input_shape)
+    codec = ArrayCodec(X, input_shape)
+    _warn_of_axes(codec.shape, channels_last)
+    return codec
 
 
 def sequence_codec(X, input_shape):
@@ -346,6 +357,20 @@ def _refuse_ragged(X):
             "The rows of X have unequal shapes, which this architecture does not take. "
             "Series of unequal length are for Recurrent and Transformer."
         )
+
+
+def _warn_of_axes(shape, channels_last):
+    """Warn where rows look as if an axis is not what it is taken for."""
+    if channels_last or shape[0] <= _FEW_CHANNELS:
+        return
+    if shape[-1] <= _FEW_CHANNELS:
+        advice = "If the last axis holds the channels, say channels_last=True."
+    elif len(shape) == 2 and shape[0] == shape[1]:
+        advice = "If they are images of one channel, pass X[:, None]."
+    else:
+        return
+    message = f"Rows of the shape {shape} are read as {shape[0]} channels of the size "
+    warnings.warn(f"{message}{shape[1:]}. {advice}", stacklevel=2)
 
 
 def _check_some(elements, name):

@@ -11,7 +11,6 @@ from torch import nn
 
 from skae import Autoencoder, Convolutional, SquaredError
 from skae.engine.seeds import make_generator
-
 from tests.modules import make_parts
 
 

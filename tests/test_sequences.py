@@ -1,6 +1,7 @@
 """Series, tokens and arrays of any shape as X: in, through a search, and back."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -361,7 +362,7 @@ def test_bad_series_are_named(make, message, ragged):
         (Recurrent(vocabulary_size=4), [[1, 2], []], "Row 1 of X is empty"),
         (Recurrent(vocabulary_size=4), [[1, 2], [0.5]], "whole numbers"),
         (Recurrent(vocabulary_size=4), ["ab", "c"], "SubwordTokenizer"),
-        (Dense(), np.zeros((50, 3, 3)), "dim"),
+        (Dense(), np.zeros((50, 3, 3)), "dim 3.*Images and signals are for"),
         (Dense(), [np.zeros((2, 3)), np.zeros((3, 3))], "unequal shapes"),
         (Convolutional(), [np.zeros((2, 3)), np.zeros((2, 4))], "unequal shapes"),
         (Recurrent(vocabulary_size=4), [], "Found 0 sample"),
@@ -371,6 +372,28 @@ def test_bad_series_are_named(make, message, ragged):
 def test_bad_shapes_and_tokens_are_named(architecture, X, message):
     with pytest.raises(ValueError, match=message):
         Autoencoder(2, architecture=architecture, **SHARED).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((8, 9, 3), "8 channels of the size .9, 3.. .*channels_last=True"),
+        ((12, 1), "12 channels .*channels_last=True"),
+        ((8, 8), r"8 channels .*X\[:, None\]"),
+    ],
+)
+def test_axes_that_look_misread_are_named(shape, message, rng):
+    X = rng.normal(size=(20, *shape))
+    with pytest.warns(UserWarning, match=message):
+        Autoencoder(2, architecture=Convolutional(), **SHARED).fit(X)
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (4, 2), (8, 9), (1, 8, 8)])
+def test_usual_axes_are_quiet(shape, rng):
+    X = rng.normal(size=(20, *shape))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Autoencoder(2, architecture=Convolutional((4,)), **SHARED).fit(X)
 
 
 def test_another_shape_than_in_fit_is_named(rng, ragged):

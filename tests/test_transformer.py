@@ -10,7 +10,6 @@ from torch import nn
 from skae.architectures.attention import Patches
 from skae.architectures.transformer import Transformer
 from skae.engine.seeds import bind_generator, make_generator
-
 from tests.modules import make_parts
 
 SMALL = {"width": 8, "n_layers": 1, "n_heads": 2}
