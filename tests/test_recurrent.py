@@ -69,6 +69,28 @@ def test_padding_does_not_matter(architecture, sequences):
     assert (gradients[0][~beyond] != 0).any()
 
 
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_the_body_is_that_of_packed_sequences(cell, bidirectional, sequences):
+    architecture = Recurrent(5, cell=cell, n_layers=2, bidirectional=bidirectional)
+    body, _, _ = _parts(architecture, (None, 2))
+    kind = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[cell]
+    layers = kind(2, 5, 2, batch_first=True, bidirectional=bidirectional).double()
+    for number, cells in enumerate(body.layers):
+        for suffix, weights in zip(("", "_reverse"), cells, strict=False):
+            for name, weight in weights.named_parameters():
+                name = name.replace("l0", f"l{number}") + suffix
+                getattr(layers, name).data.copy_(weight)
+    rows = [sequence.double() for sequence in sequences]
+    outputs, state = layers(nn.utils.rnn.pack_sequence(rows, enforce_sorted=False))
+    state = state[0] if cell == "lstm" else state
+    outputs = nn.utils.rnn.unpack_sequence(outputs)
+    means = torch.stack([output.mean(0) for output in outputs])
+    n_directions = 1 + bidirectional
+    expected = torch.cat((*state[-n_directions:], means), dim=1)
+    torch.testing.assert_close(body(_padded(sequences, 9)), expected)
+
+
 def test_the_whole_series_is_summarised():
     """A change of any step changes the code."""
     body, head, _ = _parts(Recurrent(5, bidirectional=False), (20, 1))
