@@ -145,6 +145,7 @@ def denoise(epochs=6, n_rows=10_000):
         for name, architecture in {
             "dense": Dense(),
             "convolutional": NETWORKS["convolutional"],
+            "convolutional, no path": Convolutional(input_shape=SHAPE, shortcut=None),
         }.items():
             model = DenoisingAutoencoder(
                 64,

@@ -234,7 +234,7 @@ class BaseAutoencoder(TrainingMixin, InferenceMixin, BaseEstimator):
 
     @property
     def _starts_linear(self):
-        return self.architecture_.starts_linear
+        return self.architecture_.starts_linear(self._codec.shape)
 
     def _make_net(self, seed, columns, lengths):
         check_extras(self.net_params or {}, self.callbacks or ())

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 from torch import nn
 
 from skae import Autoencoder, Recurrent, VariationalAutoencoder, WordDropout
@@ -138,6 +139,8 @@ def test_own_steps_are_those_of_being_fed_with_them():
         {"reverse_target": False},
         {"dropout": 0.4},
         {"input_shape": (4, 2)},
+        {"shortcut": "random"},
+        {"shortcut": None},
     ],
     ids=repr,
 )
@@ -207,3 +210,49 @@ def test_word_dropout_spares_the_encoder_of_a_fed_decoder(rng):
     module.corrupt.train()
     encoded, fed = module.encoded_and_fed(x)
     assert encoded is fed
+
+
+# -- the linear path
+
+
+def _at_start(X, **parameters):
+    return Autoencoder(
+        3,
+        architecture=Recurrent(8, **parameters),
+        max_epochs=1,
+        learning_rate=1e-12,
+        random_state=0,
+    ).fit(X)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"cell": "gru", "n_layers": 2}, {"bidirectional": False}, {"dropout": 0.5}],
+    ids=repr,
+)
+def test_training_starts_at_pca(parameters, rng):
+    X = rng.normal(size=(60, 7, 2)).cumsum(axis=1) + 3
+    rows = X.reshape(60, -1)
+    pca = PCA(3).fit(rows)
+    expected = pca.inverse_transform(pca.transform(rows)).reshape(X.shape)
+    model = _at_start(X, **parameters)
+    np.testing.assert_allclose(model.reconstruct(X), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("parameters", [{"feedback": True}, {"shortcut": None}])
+def test_without_a_path_the_start_is_random(parameters, rng):
+    X = rng.normal(size=(60, 7, 2)).cumsum(axis=1)
+    model = _at_start(X, **parameters)
+    assert model.net_.module_.decoder.path is None
+    pca = PCA(3).fit(X.reshape(60, -1))
+    assert -model.score(X) > 2 * pca.noise_variance_
+
+
+def test_the_start_is_no_trap(rng):
+    phase, speed = rng.uniform(0, 6, 300), rng.uniform(0.3, 0.6, 300)
+    X = np.sin(phase[:, None] + speed[:, None] * np.arange(20))[:, :, None]
+    shared = dict(max_epochs=40, learning_rate=3e-3, random_state=0)
+    model = Autoencoder(2, architecture=Recurrent(32, cell="rnn"), **shared).fit(X)
+    pca = PCA(2).fit(X[:, :, 0])
+    rest = pca.inverse_transform(pca.transform(X[:, :, 0])) - X[:, :, 0]
+    assert -model.score(X) < 0.5 * np.mean(rest**2)

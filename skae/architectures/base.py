@@ -24,9 +24,14 @@ class Architecture(BaseEstimator):
 
     _parameter_constraints = {}
 
-    @property
-    def starts_linear(self):
-        """Whether :meth:`start_linear` is wanted before training."""
+    def starts_linear(self, shape):
+        """Tell whether :meth:`start_linear` is wanted before training.
+
+        Parameters
+        ----------
+        shape : tuple of int or None
+            Of a row.
+        """
         return False
 
     def make_codec(self, X):

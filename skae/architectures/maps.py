@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from skae.architectures.layers import BatchNorm
+from skae.architectures.shortcut import DecoderWithPath
 
 _TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
@@ -31,18 +32,15 @@ class ConvolutionalBody(nn.Module):
         return torch.cat((maps, x), dim=1) if self.appends_input else maps
 
 
-class ConvolutionalDecoder(nn.Module):
-    """(n, n_components) to (n, n_values), by a linear path too if `n_path` is given."""
+class ConvolutionalDecoder(DecoderWithPath):
+    """(n, n_components) to (n, n_values)."""
 
     def __init__(self, n_components, first, channels_last, stages, n_path):
-        super().__init__()
+        super().__init__(n_components, n_path)
         self.first = first
         self.channels_last = channels_last
         self.linear = nn.Linear(n_components, math.prod(first))
         self.stages = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
-        self.path = None
-        if n_path is not None:
-            self.path = nn.Linear(n_components, n_path, bias=False)
 
     @property
     def last(self):
@@ -54,18 +52,7 @@ class ConvolutionalDecoder(nn.Module):
         """Return rows in the layout of the user's."""
         maps = self.linear(code).unflatten(1, self.first)
         rows = _rows(self.stages(_packed(maps)), self.channels_last)
-        return rows if self.path is None else rows + self.path(code)
-
-    def start_linear(self, decoding):
-        """Decode by these rows; nothing comes from other components or layers."""
-        for parameter in (self.last.weight, self.last.bias, self.path.weight):
-            nn.init.zeros_(parameter)
-        self.path.weight[:, : len(decoding)] = decoding.T
-
-    def start_effects(self, effects):
-        """Let the last inputs add these rows; the other weights stay random."""
-        self.path.weight[:, -len(effects) :] = effects.T
-        nn.init.zeros_(self.last.bias)
+        return self.beside_path(rows, code)
 
 
 class TiedConvolutionalDecoder(nn.Module):

@@ -1,5 +1,6 @@
 """Recurrent networks for series and tokens: one step after the other, any length."""
 
+import math
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 
@@ -10,13 +11,18 @@ from torch.nn import functional as F
 
 from skae.architectures.base import Architecture, SequenceDecoder
 from skae.architectures.layers import make_dropout
+from skae.architectures.shortcut import (
+    SHORTCUT_CHOICES,
+    DecoderWithPath,
+    ShortcutMixin,
+)
 from skae.codecs import TokensCodec, sequence_codec
 
 _CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
 @dataclass(eq=False, repr=False)
-class Recurrent(Architecture):
+class Recurrent(ShortcutMixin, Architecture):
     """Recurrent layers over the steps of a series, on both sides of the code.
 
     The encoder reads the steps one by one; its last state and the mean of its outputs,
@@ -29,6 +35,10 @@ class Recurrent(Architecture):
     of one channel or in `input_shape`. With a `vocabulary_size` it is a list of
     sequences of whole numbers, or a matrix of them. Steps beyond the end of a series
     take no part in anything. A list comes back as a list: the code tells the length.
+
+    Where X is an array, its series of one length, a linear path runs beside the layers,
+    as in :class:`Dense`: it starts as the principal component analysis of the training
+    rows, and the layers can only better that. ``shortcut=None`` leaves it out.
 
     Parameters
     ----------
@@ -59,6 +69,10 @@ class Recurrent(Architecture):
         Width of what stands for a token.
     padding_token : int or None, default=None
         What the rows of a matrix of tokens end in where they are shorter.
+    shortcut : {"pca", "random"} or None, default="pca"
+        The linear path: from PCA, from a random start, or none. Where the start cannot
+        reproduce PCA (a loss with a range, a code activation) it is random. There is
+        none for lists, tokens and decoders with `feedback`.
 
     References
     ----------
@@ -101,6 +115,7 @@ class Recurrent(Architecture):
     vocabulary_size: int | None = None
     embedding_size: int = 64
     padding_token: int | None = None
+    shortcut: str | None = "pca"
 
     _parameter_constraints = {
         "hidden_size": [Interval(Integral, 1, None, closed="left")],
@@ -114,6 +129,7 @@ class Recurrent(Architecture):
         "vocabulary_size": [Interval(Integral, 2, None, closed="left"), None],
         "embedding_size": [Interval(Integral, 1, None, closed="left")],
         "padding_token": [Integral, None],
+        "shortcut": SHORTCUT_CHOICES,
     }
 
     def make_codec(self, X):
@@ -135,6 +151,16 @@ class Recurrent(Architecture):
         """Make the decoder; see :class:`Architecture`."""
         kind = FeedbackDecoder if self.feedback else RecurrentDecoder
         return kind(self, shape, n_components)
+
+    def starts_linear(self, shape):
+        """Tell whether the linear path starts as PCA; see :class:`Architecture`."""
+        return super().starts_linear(shape) and not self.feedback
+
+    def _n_path(self, shape):
+        """Return how many values the linear path tells; None where there is none."""
+        if self.shortcut is None or self.feedback or None in shape:
+            return None
+        return math.prod(shape)
 
 
 class StepInput(nn.Module):
@@ -161,14 +187,16 @@ class StepInput(nn.Module):
 
 
 class RecurrentBody(nn.Module):
-    """(n, n_steps * n_channels) to (n, n_outputs): last state and mean output."""
+    """(n, n_steps * n_channels) to (n, n_outputs): last outputs, mean [, the row]."""
 
     def __init__(self, architecture, shape):
         super().__init__()
         self.varies = shape[0] is None
         self.input = StepInput(architecture, shape[1])
+        n_path = architecture._n_path(shape)
+        self.appends_input = n_path is not None
         n_directions = 1 + architecture.bidirectional
-        self.n_outputs = 2 * n_directions * architecture.hidden_size
+        self.n_outputs = 2 * n_directions * architecture.hidden_size + (n_path or 0)
         # A layer for each direction, not one for both: only packed sequences could tell
         # that one where rows end, and those take up to ten times as long on a CPU.
         self.layers = nn.ModuleList()
@@ -202,7 +230,8 @@ class RecurrentBody(nn.Module):
                 steps = self.dropout(steps)
             steps, states = self._run(cells, steps, lengths)
         if lengths is None:
-            return torch.cat((*states, steps.mean(1)), dim=1)
+            path = (x,) if self.appends_input else ()
+            return torch.cat((*states, steps.mean(1), *path), dim=1)
         beyond = torch.arange(steps.shape[1], device=x.device) >= lengths.unsqueeze(1)
         total = steps.masked_fill(beyond.unsqueeze(2), 0.0).sum(1)
         return torch.cat((*states, total / lengths.unsqueeze(1).to(total)), dim=1)
@@ -222,11 +251,11 @@ class RecurrentBody(nn.Module):
         return torch.cat(outputs, dim=2), last
 
 
-class RecurrentDecoder(SequenceDecoder):
+class RecurrentDecoder(DecoderWithPath, SequenceDecoder):
     """(n, n_components) to the steps, each from the code and the state before it."""
 
     def __init__(self, architecture, shape, n_components):
-        super().__init__()
+        super().__init__(n_components, architecture._n_path(shape))
         self.n_steps, self.n_channels = shape
         self.of_tokens = architecture.vocabulary_size is not None
         self.reverse = architecture.reverse_target
@@ -257,7 +286,7 @@ class RecurrentDecoder(SequenceDecoder):
         steps = self._steps(code, n_steps, lengths, given)
         if self.reverse:
             steps = reversed_steps(steps, lengths)
-        return steps if self.of_tokens else steps.flatten(1)
+        return steps if self.of_tokens else self.beside_path(steps.flatten(1), code)
 
     def _longest(self, lengths, given):
         """Return how many steps to tell: those of the rows, padding included."""

@@ -9,20 +9,20 @@ _BEYOND_AXES = 1e-3  # size of the weights of components that no axis is left fo
 
 
 class ShortcutMixin:
-    """For architectures with the parameters `shortcut` and `tied`.
+    """For architectures with the parameter `shortcut`, and perhaps `tied`.
 
     With a shortcut, the body's output ends in the row itself, and the decoder adds a
     linear map of the code to what its layers give. The decoder defines
     ``start_linear(decoding)`` and, not tied, ``start_effects(effects)``.
     """
 
+    tied = False
     # What is left of the weights of the other path to the code, where the start is PCA.
     _kept_of_layers = 0.0
 
-    @property
-    def starts_linear(self):
-        """Whether the linear path starts as PCA."""
-        return self.shortcut == "pca"
+    def starts_linear(self, shape):
+        """Tell whether the linear path starts as PCA; see :class:`Architecture`."""
+        return self.shortcut == "pca" and None not in shape
 
     def start_linear(self, module, encoding, decoding):
         """Start at two linear maps; see :class:`Architecture`."""
@@ -41,3 +41,35 @@ class ShortcutMixin:
         if self.shortcut is not None and not self.tied:
             with torch.no_grad():
                 module.decoder.start_effects(effects)
+
+
+class DecoderWithPath(nn.Module):
+    """Base of decoders whose layer `last` gives rows that a linear path adds to.
+
+    Parameters
+    ----------
+    n_components : int
+    n_values : int or None
+        Of a row; None is no path.
+    """
+
+    def __init__(self, n_components, n_values):
+        super().__init__()
+        self.path = None
+        if n_values is not None:
+            self.path = nn.Linear(n_components, n_values, bias=False)
+
+    def beside_path(self, rows, code):
+        """Return flat rows and what the path adds to them."""
+        return rows if self.path is None else rows + self.path(code)
+
+    def start_linear(self, decoding):
+        """Decode by these rows; nothing comes from other components or layers."""
+        for parameter in (self.last.weight, self.last.bias, self.path.weight):
+            nn.init.zeros_(parameter)
+        self.path.weight[:, : len(decoding)] = decoding.T
+
+    def start_effects(self, effects):
+        """Let the last inputs add these rows; the other weights stay random."""
+        self.path.weight[:, -len(effects) :] = effects.T
+        nn.init.zeros_(self.last.bias)

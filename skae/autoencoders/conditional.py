@@ -353,7 +353,7 @@ class ConditionalVariationalAutoencoder(
 
     def _start(self, X, X_val, columns, axes, variances, beside):
         """Start at what conditions add, and probabilistic PCA of the rest of rows."""
-        if not self.architecture_.starts_linear:
+        if not self.architecture_.starts_linear(self._codec.shape):
             return
         rng = np.random.default_rng(self.net_.seed)
         sample = np.sort(rng.permutation(X.shape[0])[:_ROWS_REGRESSED])
