@@ -293,7 +293,7 @@ class GenerativeMixin:
             return rng.standard_normal((n_samples, self.n_components_)), generator
         if isinstance(latent, str) and latent == "mixture":
             if self._mixture is None:
-                codes = self._codes
+                codes = self._codes.astype(np.float64)
                 mixture = GaussianMixture(
                     min(_CLUSTERS, len(codes)), random_state=self.net_.seed
                 )  # which wants two rows at least

@@ -288,6 +288,23 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def _scaling(self):
         return Scaling(self.mean_, self.scale_)
 
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the components: the class's name and a number.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Compared with `feature_names_in_` where X is a table.
+
+        Returns
+        -------
+        names : ndarray of str of shape (n_components_,)
+        """
+        check_is_fitted(self)
+        return super().get_feature_names_out(
+            input_features if self._codec.is_table else None
+        )
+
     @property
     def _n_features_out(self):
         return self.n_components_

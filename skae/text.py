@@ -5,6 +5,8 @@ from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 
 import numpy as np
+import pandas as pd
+from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -20,7 +22,7 @@ _LONGEST_WORD = 100  # bytes; learning takes the square of it, so that longer ar
 
 
 @dataclass(eq=False, repr=False)
-class SubwordTokenizer(TransformerMixin, BaseEstimator):
+class SubwordTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=()):
     """Cuts texts into subwords, of a vocabulary that it learns from them.
 
     Frequent words become one token each, rare ones several, down to single bytes, so
@@ -145,7 +147,7 @@ class SubwordTokenizer(TransformerMixin, BaseEstimator):
         tokens : list of ndarray of int64 of shape (n_tokens,)
         """
         texts = _as_texts(X)
-        return self.fit(texts).transform(texts)
+        return self.fit(texts)._tokens(texts, like=X)
 
     def transform(self, X):
         """Return the tokens of texts.
@@ -157,12 +159,37 @@ class SubwordTokenizer(TransformerMixin, BaseEstimator):
         Returns
         -------
         tokens : list of ndarray of int64 of shape (n_tokens,)
-            Each ends with token 1; of an empty text that is all.
+            Each ends with token 1; of an empty text that is all. A series with the
+            index of X if `set_output` asks for pandas and X has one.
         """
         check_is_fitted(self)
+        return self._tokens(_as_texts(X), like=X)
+
+    def _tokens(self, texts, like):
+        """Return the tokens of texts, which stood in an X `like` this."""
         longest = None if self.max_length is None else self.max_length - 1
-        tokens = (self.tokenizer_.encode(text).ids[:longest] for text in _as_texts(X))
-        return [np.array([*ids, END_TOKEN], dtype=np.int64) for ids in tokens]
+        tokens = (self.tokenizer_.encode(text).ids[:longest] for text in texts)
+        tokens = [np.array([*ids, END_TOKEN], dtype=np.int64) for ids in tokens]
+        container = get_config()["transform_output"]
+        container = getattr(self, "_sklearn_output_config", {}).get(
+            "transform", container
+        )
+        if container == "pandas" and hasattr(like, "iloc"):
+            return pd.Series(tokens, index=like.index, name="tokens")
+        return tokens
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the name of the one column of tokens.
+
+        Parameters
+        ----------
+        input_features : Ignored
+
+        Returns
+        -------
+        names : ndarray of str of shape (1,)
+        """
+        return np.array(["tokens"], dtype=object)
 
     def inverse_transform(self, X):
         """Return the texts of tokens, each up to its first end.
@@ -196,16 +223,19 @@ class SubwordTokenizer(TransformerMixin, BaseEstimator):
         return texts
 
     def set_output(self, *, transform=None):
-        """Do nothing: tokens are a list of arrays, whatever the container.
+        """Set the container of tokens: "pandas" keeps the index of X, in a series.
 
         Parameters
         ----------
         transform : {"default", "pandas", "polars"} or None, default=None
+            A list of arrays for all but "pandas"; None changes nothing.
 
         Returns
         -------
         self : object
         """
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
         return self
 
     def __sklearn_tags__(self):

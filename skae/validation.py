@@ -78,10 +78,15 @@ def as_table(estimator, X, *, reset=False, name="X"):
             raise ValueError(f"{name} does not fit: {error}") from error
         if column is None:
             raise
-        raise ValueError(
-            f"Column {column!r} of {name} is not numeric. Encode it first "
-            "(OneHotEncoder, OrdinalEncoder) or leave it out (ColumnTransformer)."
-        ) from error
+        advice = (
+            "Encode it first (OneHotEncoder, OrdinalEncoder) or leave it out "
+            "(ColumnTransformer)."
+        )
+        if len(X) and np.ndim(np.asarray(X[column])[0]):
+            advice = f"It holds arrays: pass the column alone, {name}[{column!r}]."
+        raise ValueError(f"Column {column!r} of {name} is not numeric. {advice}") from (
+            error
+        )
     return rows
 
 

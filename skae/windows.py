@@ -4,18 +4,26 @@ from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import (
+    BaseEstimator,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    _fit_context,
+)
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from skae.codecs import count_axes, is_ragged
 from skae.validation import as_table
 
 _FLOATS = (np.float64, np.float32)
 
 
 @dataclass(eq=False, repr=False)
-class SlidingWindows(TransformerMixin, BaseEstimator):
+class SlidingWindows(
+    OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=()
+):
     """Cuts one long series into windows, the samples of what comes after.
 
     A window starts every `stride` steps; where that leaves a rest, a last one stands
@@ -205,7 +213,12 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
 
     def _series(self, X, reset=False):
         """Return X as a finite float array of shape (n_times, n_channels)."""
-        if (X if hasattr(X, "ndim") else np.asarray(X)).ndim == 1:
+        if isinstance(X, list | tuple) and is_ragged(X) and np.ndim(X[0]):
+            raise ValueError(
+                "X is one long series, of shape (n_times,) or (n_times, n_channels), "
+                "but it is a list of several. Pass them one by one."
+            )
+        if count_axes(X) == 1:
             X = np.reshape(np.asarray(X), (-1, 1))
         series = as_table(self, X, reset=reset)
         series = check_array(series, dtype=_FLOATS, estimator=self, input_name="X")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -334,6 +335,16 @@ def test_padding_tokens_are_ignored(rng):
         (lambda X: [*X, np.zeros((0, 3))], "Row 50 of X is empty"),
         (lambda X: [*X, np.zeros((2, 3, 1))], "Row 50 of X has the shape"),
         (lambda X: [*X, np.array([["a", "b", "c"]])], "Row 50 of X is not numeric"),
+        (lambda X: [*X, np.ones((2, 3)) + 1j], "Row 50 of X is of dtype complex"),
+        (lambda X: [*X, np.ones((2, 3), "M8[s]")], "Row 50 of X is of dtype datetime"),
+        (lambda X: [*X, None], "Row 50 of X is None"),
+        (
+            lambda X: [
+                *(pd.DataFrame(x, columns=[*"abc"]) for x in X),
+                pd.DataFrame(np.ones((2, 3)), columns=[*"bac"]),
+            ],
+            r"Row 50 of X has the columns \['b', 'a', 'c'\]",
+        ),
         (
             lambda X: [*X, np.array([[0.0, 1.0, 2.0], [1.0, np.nan, 2.0]])],
             r"NaN \(row 50, step 1, channel 1\)",
@@ -366,6 +377,12 @@ def test_bad_series_are_named(make, message, ragged):
         (Dense(), [np.zeros((2, 3)), np.zeros((3, 3))], "unequal shapes"),
         (Convolutional(), [np.zeros((2, 3)), np.zeros((2, 4))], "unequal shapes"),
         (Recurrent(vocabulary_size=4), [], "Found 0 sample"),
+        (Recurrent(), [], "Found 0 sample"),
+        (
+            Recurrent(),
+            pd.DataFrame({"s": [np.ones((3, 2))] * 20}),
+            r"holds arrays: pass the column alone, X\['s'\]",
+        ),
     ],
     ids=str,
 )
@@ -380,12 +397,20 @@ def test_bad_shapes_and_tokens_are_named(architecture, X, message):
         ((8, 9, 3), "8 channels of the size .9, 3.. .*channels_last=True"),
         ((12, 1), "12 channels .*channels_last=True"),
         ((8, 8), r"8 channels .*X\[:, None\]"),
+        ((3, 8, 9), r"9 channels .*channels_last=False"),
     ],
 )
 def test_axes_that_look_misread_are_named(shape, message, rng):
     X = rng.normal(size=(20, *shape))
+    last = "=False" in message
+    architecture = Convolutional(channels_last=last)
+    model = Autoencoder(2, architecture=architecture, **SHARED)
     with pytest.warns(UserWarning, match=message):
-        Autoencoder(2, architecture=Convolutional(), **SHARED).fit(X)
+        model.fit(X)
+    if len(shape) > 2:
+        model.set_params(architecture__input_shape=shape)
+        with pytest.warns(UserWarning, match=message):
+            model.fit(X.reshape(len(X), -1))
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (4, 2), (8, 9), (1, 8, 8)])
@@ -394,6 +419,50 @@ def test_usual_axes_are_quiet(shape, rng):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Autoencoder(2, architecture=Convolutional((4,)), **SHARED).fit(X)
+
+
+def test_an_array_is_a_list_of_series(ragged):
+    model = Autoencoder(3, architecture=SMALL, **SHARED).fit(ragged)
+    some = [np.asarray(x)[:4] for x in ragged if len(x) >= 4]
+    codes = model.transform(np.stack(some))
+    np.testing.assert_allclose(codes, model.transform(some), rtol=1e-6)
+
+
+@pytest.mark.parametrize("container", ["series", "objects"])
+def test_arrays_in_a_column(container, rng):
+    """Images, and rows such as embeddings, in a series or an object array."""
+    images = rng.normal(size=(30, 1, 5, 6))
+    for architecture, rows in (
+        (Convolutional((4,)), images),
+        (Dense((8,)), images[:, 0, 0]),
+    ):
+        column = np.empty(len(rows), dtype=object)
+        column[:] = list(rows)
+        if container == "series":
+            column = pd.Series(column, index=range(30, 60))
+        model = Autoencoder(2, architecture=architecture, **SHARED).fit(rows)
+        other = Autoencoder(2, architecture=architecture, **SHARED).fit(column)
+        np.testing.assert_array_equal(other.transform(column), model.transform(rows))
+        frame = other.set_output(transform="pandas").transform(column)
+        assert list(frame.index) == list(getattr(column, "index", range(30)))
+
+
+def test_columns_of_series_in_a_column_transformer(rng):
+    series = [rng.normal(size=(n, 3)) for n in rng.integers(3, 7, 40)]
+    index = rng.permutation(40)
+    frame = pd.DataFrame({"series": series, "n": range(40)}, index=index)
+    both = ColumnTransformer(
+        [
+            ("s", Autoencoder(3, architecture=SMALL, **SHARED), "series"),
+            ("n", "passthrough", ["n"]),
+        ]
+    ).set_output(transform="pandas")
+    codes = both.fit_transform(frame)
+    assert list(codes) == [f"s__autoencoder{i}" for i in range(3)] + ["n__n"]
+    assert list(codes.index) == list(index)
+    np.testing.assert_allclose(
+        codes.iloc[:, :3], both.named_transformers_["s"].transform(series), rtol=1e-6
+    )
 
 
 def test_another_shape_than_in_fit_is_named(rng, ragged):
@@ -408,7 +477,9 @@ def test_another_shape_than_in_fit_is_named(rng, ragged):
         model.transform(images)
     model = Autoencoder(2, architecture=SMALL, **SHARED).fit(ragged)
     with pytest.raises(ValueError, match="must be a list of arrays"):
-        model.transform(np.zeros((3, 4, 3)))
+        model.transform(np.zeros((3, 4)))
+    with pytest.raises(ValueError, match="has 2 channels, but 3"):
+        model.transform(np.zeros((3, 4, 2)))
     with pytest.raises(ValueError, match="Found 0 sample"):
         model.transform([])
     with pytest.raises(ValueError, match="columns, which rows of unequal"):

@@ -14,12 +14,13 @@ import pytest
 from joblib import Parallel, delayed
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks, get_tags
 
-from skae.text import SubwordTokenizer
+from skae import Autoencoder, Recurrent, SubwordTokenizer
 
 pytest.importorskip("tokenizers")
 
@@ -138,7 +139,7 @@ def test_the_same_texts_give_the_same_vocabulary(model):
 
 _ELSEWHERE = """
 import hashlib, pathlib, pickle, sys
-from skae.text import SubwordTokenizer
+from skae import Autoencoder, Recurrent, SubwordTokenizer
 texts = pickle.loads(pathlib.Path(sys.argv[1]).read_bytes())
 for model in ("bpe", "wordpiece", "unigram"):
     fitted = SubwordTokenizer(300, model=model).fit(texts)
@@ -319,6 +320,29 @@ def test_clone(fitted):
     _equal(other.fit(TEXTS).transform(TEXTS), fitted.transform(TEXTS))
 
 
+def test_rows_keep_their_index_in_a_column_transformer():
+    frame = pd.DataFrame({"text": TEXTS, "n": range(len(TEXTS))})
+    frame.index = frame.index[::-1]
+    encoder = make_pipeline(
+        SubwordTokenizer(300),
+        Autoencoder(
+            2,
+            architecture=Recurrent(4, vocabulary_size=300),
+            max_epochs=2,
+            random_state=0,
+        ),
+    )
+    both = ColumnTransformer([("t", encoder, "text"), ("n", "passthrough", ["n"])])
+    codes = clone(both.set_output(transform="pandas")).fit_transform(frame)
+    assert list(codes) == ["t__autoencoder0", "t__autoencoder1", "n__n"]
+    pd.testing.assert_series_equal(codes["n__n"], frame["n"], check_names=False)
+    alone = clone(encoder).set_output(transform="default").fit(TEXTS)
+    np.testing.assert_allclose(codes.iloc[:, :2], alone.transform(TEXTS), rtol=1e-6)
+    with config_context(transform_output="pandas"):
+        tokens = SubwordTokenizer(300).fit_transform(frame["text"])
+        assert list(tokens.index) == list(frame.index)
+
+
 def test_output_is_a_list_in_any_container():
     counts = FunctionTransformer(
         lambda X: pd.DataFrame({"n_tokens": [len(row) for row in X]})
@@ -354,4 +378,4 @@ def test_tags():
     assert tags.input_tags.string
     assert not tags.input_tags.two_d_array
     assert tags.requires_fit
-    assert not hasattr(SubwordTokenizer(), "get_feature_names_out")
+    assert list(SubwordTokenizer().get_feature_names_out()) == ["tokens"]

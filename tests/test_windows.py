@@ -175,6 +175,7 @@ def test_dtype(dtype, series):
         (np.zeros((9, 2, 1)), "Found array with dim 3"),
         (pd.DataFrame({"a": list("abcdefghi")}), "Column 'a' of X is not numeric"),
         (["a"] * 9, "numeric"),
+        ([np.zeros(9), np.zeros(8)], "list of several"),
     ],
 )  # fmt: skip
 def test_what_is_no_series(method, X, message):
@@ -259,5 +260,6 @@ def test_output_is_an_array_in_any_container(series):
     pipe = make_pipeline(StandardScaler(), SlidingWindows(10))
     windows = pipe.set_output(transform="pandas").fit_transform(X)
     assert type(windows) is np.ndarray
+    assert list(pipe.get_feature_names_out()) == ["a", "b", "c"]
     with config_context(transform_output="polars"):
         assert type(SlidingWindows(10).fit_transform(X)) is np.ndarray

@@ -1,0 +1,15 @@
+"""Codecs: what users have becomes flat rows for a network, and back."""
+
+from skae.codecs.arrays import Codec, array_codec, table_codec
+from skae.codecs.forms import count_axes, is_ragged
+from skae.codecs.sequences import TokensCodec, sequence_codec
+
+__all__ = [
+    "Codec",
+    "TokensCodec",
+    "array_codec",
+    "count_axes",
+    "is_ragged",
+    "sequence_codec",
+    "table_codec",
+]

@@ -1,0 +1,218 @@
+"""Codecs of tables and of arrays of more axes, such as images."""
+
+import math
+import warnings
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from skae.codecs.forms import as_array, count_axes, is_ragged
+from skae.validation import as_table
+
+_FEW_CHANNELS = 4  # as many as pictures have, with transparency
+
+
+class Codec:
+    """Rows of a table: a matrix of shape (n_samples, n_features), frames included.
+
+    Attributes
+    ----------
+    shape : tuple of int or None
+        Of one row, as architectures read it: ``(n_features,)``, or what `shape` says.
+        None stands for a length that varies.
+    is_table : bool
+        Whether X has a column for each feature.
+    """
+
+    is_table = True
+
+    def __init__(self, shape=None):
+        self.shape = shape
+
+    def rows(self, estimator, X, *, reset, name):
+        """Return X as a matrix of rows: an ndarray, CSR matrix or :class:`Ragged`.
+
+        Parameters
+        ----------
+        estimator : BaseEstimator
+            Its `n_features_in_` and `feature_names_in_` are set (`reset`) or compared.
+        X : what the user passed
+        reset : bool
+        name : str
+            For messages.
+        """
+        rows = as_table(estimator, as_array(X), reset=reset, name=name)
+        if reset and self.shape is None:
+            self.shape = (rows.shape[1],)
+        if reset and math.prod(self.shape) != rows.shape[1]:
+            raise ValueError(
+                f"input_shape={self.shape} has {math.prod(self.shape)} values, but the "
+                f"rows of {name} have {rows.shape[1]}."
+            )
+        return rows
+
+    def restore(self, values, leading=(), *, cells=False):
+        """Return flat values of rows in the form that X had.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_samples, n_values)
+        leading : tuple of int
+            Axes that n_samples is the product of, where they are several.
+        cells : bool
+            Whether the values are about the cells, and no rows themselves.
+        """
+        return values.reshape(*leading, values.shape[1]) if leading else values
+
+    def place(self, column):
+        """Name a column of the flat rows, for messages."""
+        return f"column {column}"
+
+
+class ColumnsCodec(Codec):
+    """A table whose rows are read in a shape: flat images, series of one channel.
+
+    Parameters
+    ----------
+    input_shape : tuple of int or None
+    channels_last : bool
+        Of the shape where none is given: one channel and as many steps as columns.
+    """
+
+    def __init__(self, input_shape, channels_last):
+        super().__init__(_checked_shape(input_shape))
+        self.channels_last = channels_last
+
+    def rows(self, estimator, X, *, reset, name):
+        """Return X as a matrix of rows; see :class:`Codec`."""
+        if reset and self.shape is None:
+            table = as_table(estimator, as_array(X), reset=True, name=name)
+            n_features = table.shape[1]
+            self.shape = (n_features, 1) if self.channels_last else (1, n_features)
+        return super().rows(estimator, X, reset=reset, name=name)
+
+
+class ArrayCodec(Codec):
+    """Arrays of more than two axes: images, volumes, series of equal length."""
+
+    is_table = False
+
+    def __init__(self, X, input_shape, n_features_axis=None):
+        shape = tuple(int(size) for size in np.shape(as_array(X))[1:])
+        wanted = _checked_shape(input_shape)
+        if wanted not in (None, shape):
+            raise ValueError(
+                f"input_shape={wanted} does not match X, whose rows have the shape "
+                f"{shape}. Reshape X (X[:, None] adds an axis for one channel)."
+            )
+        super().__init__(shape)
+        # Of series the channels count as features, of images all values.
+        self.n_features = math.prod(shape)
+        if n_features_axis is not None:
+            self.n_features = shape[n_features_axis]
+
+    def rows(self, estimator, X, *, reset, name):
+        """Return X as a matrix of rows; see :class:`Codec`."""
+        _refuse_ragged(X)
+        array = check_array(
+            as_array(X),
+            allow_nd=True,
+            ensure_2d=False,
+            dtype="numeric",
+            ensure_all_finite=False,
+            input_name=name,
+            estimator=estimator,
+        )
+        if array.shape[1:] != self.shape:
+            raise ValueError(
+                f"{name} has the shape {array.shape}, but {type(estimator).__name__} "
+                f"expects (n_samples, {', '.join(map(str, self.shape))})."
+            )
+        validate_data(estimator, X, reset=reset, skip_check_array=True, ensure_2d=False)
+        if reset:
+            estimator.n_features_in_ = self.n_features
+        return array.reshape(len(array), -1)
+
+    def restore(self, values, leading=(), *, cells=False):
+        """Return values as an array of the shape of X; see :class:`Codec`."""
+        leading = leading or values.shape[:1]
+        return values.reshape(*leading, *self.shape)
+
+    def place(self, column):
+        """Name a value of a row, for messages."""
+        return f"position {tuple(map(int, np.unravel_index(column, self.shape)))}"
+
+
+def table_codec(X):
+    """Return the codec of a table."""
+    _refuse_ragged(X)
+    n_axes = count_axes(as_array(X))
+    if n_axes > 2:
+        raise ValueError(
+            f"Found array with dim {n_axes}, while dim <= 2 is required for a table. "
+            "Images and signals are for Convolutional, series for Recurrent."
+        )
+    return Codec()
+
+
+def array_codec(X, input_shape, channels_last, most_axes=5):
+    """Return the codec of a table, or of arrays of more axes, such as images."""
+    _refuse_ragged(X)
+    n_axes = count_axes(as_array(X))
+    if n_axes <= 2:
+        codec = ColumnsCodec(input_shape, channels_last)
+        if codec.shape is not None:
+            _warn_of_axes(codec.shape, channels_last)
+        return codec
+    if n_axes > most_axes:
+        raise ValueError(
+            f"X has {n_axes} axes; at most {most_axes} are known: samples, channels "
+            f"and {most_axes - 2} in space or time."
+        )
+    codec = ArrayCodec(X, input_shape)
+    _warn_of_axes(codec.shape, channels_last)
+    return codec
+
+
+def _refuse_ragged(X):
+    if is_ragged(X) and len({np.shape(element) for element in X}) > 1:
+        raise ValueError(
+            "The rows of X have unequal shapes. Series of unequal length are for "
+            "Recurrent and Transformer, fitted to a list of them."
+        )
+
+
+def _warn_of_axes(shape, channels_last):
+    """Warn where rows look as if an axis is not what it is taken for."""
+    n_channels, size, other = shape[0], shape[1:], shape[-1]
+    if channels_last:
+        n_channels, size, other = shape[-1], shape[:-1], shape[0]
+    if n_channels <= _FEW_CHANNELS:
+        return
+    if len(shape) == 2 and shape[0] == shape[1]:
+        advice = "If they are images, add an axis for one channel: X[:, None]."
+    elif other <= _FEW_CHANNELS and not channels_last:
+        advice = "If the last axis holds the channels, say channels_last=True."
+    elif other <= _FEW_CHANNELS and len(shape) > 2:
+        advice = "If the first axis holds the channels, say channels_last=False."
+    else:
+        return
+    warnings.warn(
+        f"Rows of the shape {shape} are read as {n_channels} channels of the size "
+        f"{size}. {advice}",
+        stacklevel=2,
+    )
+
+
+def _checked_shape(input_shape):
+    if input_shape is None:
+        return None
+    shape = tuple(input_shape)
+    if len(shape) < 2 or not all(
+        isinstance(size, int | np.integer) and size > 0 for size in shape
+    ):
+        raise ValueError(
+            f"input_shape={input_shape!r} must hold two or more integers of at least 1."
+        )
+    return tuple(int(size) for size in shape)
