@@ -56,6 +56,9 @@ ECG_NETWORKS = {
     "Convolutional": {"architecture": Convolutional()},
     "Recurrent, LSTM": {"architecture": Recurrent()},
     "Recurrent, GRU": {"architecture": Recurrent(cell="gru")},
+    "Convolutional, no path": {"architecture": Convolutional(shortcut=None)},
+    "Recurrent, LSTM, no path": {"architecture": Recurrent(shortcut=None)},
+    "Recurrent, GRU, no path": {"architecture": Recurrent(cell="gru", shortcut=None)},
     "Transformer": {"architecture": Transformer()},
 }
 

@@ -99,6 +99,7 @@ class BaseAutoencoder(TrainingMixin, InferenceMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or what else the `architecture` takes: images, series, lists of tokens.
         y : Ignored
             Present for pipelines; never read.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None

@@ -28,6 +28,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
 
         Returns
         -------
@@ -43,6 +44,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
         layer : int
             0 is the first hidden layer; the last one is the code. Negative numbers
             count from there: -1 is the code, -2 the last hidden layer.
@@ -89,7 +91,8 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         rows : ndarray of shape (n_samples, n_features)
-            In units of the training rows.
+            In units of the training rows, and in their form: an array of the shape of
+            images, a list of series.
         """
         check_is_fitted(self)
         rows = self._decode(as_codes(self, X, self.n_components_))
@@ -101,11 +104,12 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
 
         Returns
         -------
         rows : ndarray of shape (n_samples, n_features)
-            In units of X.
+            In units of X and in its form.
         """
         check_is_fitted(self)
         return self._codec.restore(self._reconstruct(as_rows(self, X)))
@@ -116,6 +120,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
         per_feature : bool, default=False
             Whether to return the cells. Their mean over a row is the row's loss, their
             sum where the estimator is variational.
@@ -124,8 +129,8 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         -------
         error : ndarray of shape (n_samples,), or (n_samples, n_features)
             In units of the loss: of X squared for squared error, nats for a likelihood,
-            negative where a density is above 1. Per feature it is a frame with the
-            names of the features if X is one.
+            negative where a density is above 1. Per feature it has the form of X: a
+            frame with the names of the features, a list of arrays.
         """
         check_is_fitted(self)
         rows = as_rows(self, X)
@@ -139,6 +144,7 @@ class InferenceMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
         y : Ignored
 
         Returns

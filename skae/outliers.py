@@ -41,6 +41,7 @@ class ThresholdMixin(OutlierMixin):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
 
         Returns
         -------
@@ -56,6 +57,7 @@ class ThresholdMixin(OutlierMixin):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
 
         Returns
         -------
@@ -70,6 +72,7 @@ class ThresholdMixin(OutlierMixin):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
 
         Returns
         -------

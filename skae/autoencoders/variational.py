@@ -279,6 +279,7 @@ class VariationalAutoencoder(ThresholdMixin, GenerativeMixin, BaseAutoencoder):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
 
         Returns
         -------
@@ -297,6 +298,7 @@ class VariationalAutoencoder(ThresholdMixin, GenerativeMixin, BaseAutoencoder):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
         n_draws : int, default=100
             Draws of the code of each row. Memory does not grow with it.
         random_state : int, RandomState instance or None, default=None
@@ -330,7 +332,7 @@ class VariationalAutoencoder(ThresholdMixin, GenerativeMixin, BaseAutoencoder):
         Returns
         -------
         rows : ndarray of shape (n_samples, n_features)
-            In units of the training rows.
+            In units of the training rows and in their form, series as a list.
         """
         return self._sample(n_samples, random_state, latent, draw)
 
