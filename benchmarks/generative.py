@@ -15,14 +15,13 @@ import copy
 import os
 import pickle
 import time
-from functools import partial
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pandas as pd
 import torch
-from common import ROOT, interleave, machine, median, mnist_part, save
+from common import ROOT, machine, marginal_epochs, mnist_part, save
 from scipy.stats import norm
 from sklearn.datasets import (
     load_breast_cancer,
@@ -378,28 +377,17 @@ def speed(repeats):
             bound_loop(copy.deepcopy(module), width, X, epochs, batch_size)
 
         makers = {
-            "skae": with_skae,
-            "loop": by_hand,
-            "PyOD": with_pyod,
-            "pythae": with_pythae,
-        }
-        times = interleave(
-            {
-                (who, factor): partial(
-                    make, X, hidden, code, factor * epochs, batch_size, loss
-                )
-                for who, make in makers.items()
-                for factor in (1, 2)
-            },
-            repeats,
-        )
-        marginal = {
-            who: median(
-                [b - a for a, b in zip(times[who, 1], times[who, 2], strict=True)]
+            who: lambda n, make=make, case=cases[name]: make(
+                *case[:3], n, case[3], case[5]
             )
-            / epochs
-            for who in makers
+            for who, make in {
+                "skae": with_skae,
+                "loop": by_hand,
+                "PyOD": with_pyod,
+                "pythae": with_pythae,
+            }.items()
         }
+        marginal = marginal_epochs(makers, epochs, repeats)
         line = {"case": name, "seconds per epoch": marginal["skae"]}
         line["over the loop"] = marginal["skae"] / marginal["loop"]
         for who in ("PyOD", "pythae"):

@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from common import ROOT, interleave, loop, machine, median, mnist_part, save
+from common import ROOT, loop, machine, marginal_epochs, mnist_part, save
 from joblib import Parallel, delayed
 from sklearn.datasets import load_sample_images
 from sklearn.decomposition import PCA, KernelPCA
@@ -387,21 +387,7 @@ def speed(repeats=5, batch_size=256):
             ),
             "plain": lambda n, m=plain, x=rows: m.set_params(max_epochs=n).fit(x),
         }
-        times = interleave(
-            {
-                (who, factor): lambda make=make, n=factor * epochs: make(n)
-                for who, make in makers.items()
-                for factor in (1, 2)
-            },
-            repeats,
-        )
-        marginal = {
-            who: median(
-                [b - a for a, b in zip(times[who, 1], times[who, 2], strict=True)]
-            )
-            / epochs
-            for who in makers
-        }
+        marginal = marginal_epochs(makers, epochs, repeats)
         lines.append(
             {
                 "case": name,

@@ -21,7 +21,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import pandas as pd
 import torch
-from common import ROOT, data_folder, interleave, loop, machine, median, mnist, save
+from common import ROOT, data_folder, loop, machine, marginal_epochs, mnist, save
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -334,38 +334,30 @@ def speed(repeats):
     ]
     images = mnist(2000).reshape(-1, 1, 28, 28)
     cases = {
-        "Recurrent, 500 x 140 steps, batch 32": (Recurrent(), beats, 32, 2),
-        "Recurrent, 200 of 5-30 steps x 12, batch 32": (Recurrent(), lists, 32, 10),
+        "Recurrent, 500 x 140 steps, batch 32": (Recurrent(), beats, 32, 8),
+        "Recurrent, 200 of 5-30 steps x 12, batch 32": (Recurrent(), lists, 32, 20),
         "Convolutional, 2000 of 1 x 28 x 28, batch 128": (
             Convolutional(), images, 128, 4,
         ),
-        "Transformer, 500 x 140 steps, batch 32": (Transformer(), beats, 32, 4),
-        "Transformer, 200 of 5-30 steps x 12, batch 32": (Transformer(), lists, 32, 10),
+        "Transformer, 500 x 140 steps, batch 32": (Transformer(), beats, 32, 8),
+        "Transformer, 200 of 5-30 steps x 12, batch 32": (Transformer(), lists, 32, 20),
     }  # fmt: skip
     lines = []
     for name, (architecture, X, batch_size, epochs) in cases.items():
         model = with_skae(architecture, X, 1, batch_size)
-        makers = {"skae": partial(with_skae, architecture)}
+
+        def made(make, X=X, batch_size=batch_size):
+            return lambda n: make(X, n, batch_size)
+
+        makers = {"skae": made(partial(with_skae, architecture))}
         if isinstance(X, list):
-            makers["the loop"] = partial(ragged_loop, model)
-            makers["a loop of like lengths"] = partial(ragged_loop, model, alike=True)
-        else:
-            makers["the loop"] = partial(dense_loop, model)
-        times = interleave(
-            {
-                (who, factor): partial(make, X, factor * epochs, batch_size)
-                for who, make in makers.items()
-                for factor in (1, 2)
-            },
-            repeats,
-        )
-        marginal = {
-            who: median(
-                [b - a for a, b in zip(times[who, 1], times[who, 2], strict=True)]
+            makers["the loop"] = made(partial(ragged_loop, model))
+            makers["a loop of like lengths"] = made(
+                partial(ragged_loop, model, alike=True)
             )
-            / epochs
-            for who in makers
-        }
+        else:
+            makers["the loop"] = made(partial(dense_loop, model))
+        marginal = marginal_epochs(makers, epochs, repeats)
         line = {"case": name, "seconds per epoch": marginal["skae"]}
         for who in list(makers)[1:]:
             line[f"over {who}"] = marginal["skae"] / marginal[who]

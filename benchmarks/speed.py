@@ -20,7 +20,15 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 import numpy as np
 import pandas as pd
 import torch
-from common import interleave, loop, machine, median, mnist, save
+from common import (
+    interleave,
+    loop,
+    machine,
+    marginal_epochs,
+    median,
+    mnist,
+    save,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from torch.utils.data import DataLoader
@@ -80,31 +88,14 @@ def epochs_against_the_floor(rows, repeats):
     for name, (X, make, batch_size, epochs, activation) in cases.items():
         module = make(1, batch_size).fit(X).net_.module_
 
-        def ours(factor, X=X, make=make, batch_size=batch_size, epochs=epochs):
-            make(factor * epochs, batch_size).fit(X)
+        def ours(n, X=X, make=make, batch_size=batch_size):
+            make(n, batch_size).fit(X)
 
-        def floor(
-            factor, X=X, m=module, batch_size=batch_size, epochs=epochs, a=activation
-        ):
-            loop(copy.deepcopy(m), X, factor * epochs, batch_size, a)
+        def floor(n, X=X, m=module, batch_size=batch_size, a=activation):
+            loop(copy.deepcopy(m), X, n, batch_size, a)
 
-        times = interleave(
-            {
-                "ours 1": lambda: ours(1),
-                "floor 1": lambda: floor(1),
-                "ours 2": lambda: ours(2),
-                "floor 2": lambda: floor(2),
-            },
-            repeats,
-        )
-        marginal = {
-            who: [
-                (two - one) / epochs
-                for one, two in zip(times[f"{who} 1"], times[f"{who} 2"], strict=True)
-            ]
-            for who in ("ours", "floor")
-        }
-        lines.append(_line(name, median(marginal["ours"]), median(marginal["floor"])))
+        marginal = marginal_epochs({"ours": ours, "floor": floor}, epochs, repeats)
+        lines.append(_line(name, marginal["ours"], marginal["floor"]))
     return lines
 
 
@@ -302,26 +293,16 @@ def peers(rows, repeats):
     }
     lines = []
     for case, (X, hidden, code, batch_size, epochs) in cases.items():
-        times = interleave(
+        marginal = marginal_epochs(
             {
-                (name, factor): lambda make=make, factor=factor, X=X, hidden=hidden,
-                code=code, epochs=epochs, batch_size=batch_size: make(
-                    X, hidden, code, factor * epochs, batch_size
+                name: lambda n, make=make, X=X, h=hidden, c=code, b=batch_size: make(
+                    X, h, c, n, b
                 )
                 for name, make in makers.items()
-                for factor in (1, 2)
             },
+            epochs,
             repeats,
-        )  # fmt: skip
-        marginal = {
-            name: median(
-                [
-                    (two - one) / epochs
-                    for one, two in zip(times[name, 1], times[name, 2], strict=True)
-                ]
-            )
-            for name in makers
-        }
+        )
         lines += [
             {
                 "case": case,
