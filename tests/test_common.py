@@ -36,8 +36,9 @@ VARIANTS = [
 
 def _takes_minutes(estimator):
     """Tell whether the checks of an estimator are for the slow part."""
-    # A stack trains a network for each layer in every fit.
-    return estimator in VARIANTS or isinstance(estimator, skae.StackedAutoencoder)
+    # A stack trains a network for each layer in every fit; Jacobians are slow as well.
+    slow = (skae.StackedAutoencoder, skae.ContractiveAutoencoder)
+    return estimator in VARIANTS or isinstance(estimator, slow)
 
 
 CHECKS = [
