@@ -36,8 +36,13 @@ VARIANTS = [
 
 def _takes_minutes(estimator):
     """Tell whether the checks of an estimator are for the slow part."""
-    # A stack trains a network for each layer in every fit; Jacobians are slow as well.
-    slow = (skae.StackedAutoencoder, skae.ContractiveAutoencoder)
+    # A stack trains a network for each layer in every fit; Jacobians take their time,
+    # and a sparse code is wide.
+    slow = (
+        skae.StackedAutoencoder,
+        skae.ContractiveAutoencoder,
+        skae.SparseAutoencoder,
+    )
     return estimator in VARIANTS or isinstance(estimator, slow)
 
 
