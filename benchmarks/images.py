@@ -3,6 +3,7 @@
     python benchmarks/images.py dense           # MNIST, 784-1000-500-250-30
     python benchmarks/images.py convolutional   # MNIST, 30 components
     python benchmarks/images.py compare         # both and PCA, trained before
+    python benchmarks/images.py digits          # with and without the linear path
     python benchmarks/images.py denoise         # reconstruction from noisy digits
     python benchmarks/images.py photographs     # colour patches, reconstructed, cleaned
 
@@ -23,7 +24,7 @@ import pandas as pd
 import torch
 from common import ROOT, machine, mnist_part, save
 from regularised import draw_rows, noises
-from sklearn.datasets import load_sample_images
+from sklearn.datasets import load_digits, load_sample_images
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.image import extract_patches_2d
 
@@ -132,6 +133,21 @@ def compare():
     save(frame, "images_reconstruction", 2)
 
 
+def digits(n_components=32, n_train=1200):
+    """Return what the linear path is worth on scikit-learn's digits, by default."""
+    images = load_digits().images[:, None] / 16
+    images = images[np.random.default_rng(0).permutation(len(images))]
+    X, test = (part.reshape(len(part), -1) for part in np.split(images, [n_train]))
+    pca = PCA(n_components, random_state=0).fit(X)
+    errors = {"PCA": squared_error(pca.inverse_transform(pca.transform(test)), test)}
+    for name, shortcut in {"convolutional": "pca", "no path": None}.items():
+        architecture = Convolutional(input_shape=(1, 8, 8), shortcut=shortcut)
+        model = Autoencoder(n_components, architecture=architecture, random_state=0)
+        errors[name] = squared_error(model.fit(X).reconstruct(test), test)
+    frame = pd.DataFrame({"squared error per image": errors})
+    save(frame.rename_axis("model"), "images_digits")
+
+
 def denoise(epochs=6, n_rows=10_000):
     """Return squared errors, per pixel, of clean test digits from noisy ones."""
     X, _ = mnist_part("train")
@@ -224,7 +240,8 @@ def photographs(epochs=40, size=24):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parts = [*NETWORKS, "compare", "denoise", "photographs"]
+    others = {f.__name__: f for f in (compare, digits, denoise, photographs)}
+    parts = [*NETWORKS, *others]
     parser.add_argument("part", choices=parts)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--more", type=int, default=0)
@@ -233,6 +250,4 @@ if __name__ == "__main__":
     if arguments.part in NETWORKS:
         train(arguments.part, arguments.epochs, arguments.more)
     else:
-        {"compare": compare, "denoise": denoise, "photographs": photographs}[
-            arguments.part
-        ]()
+        others[arguments.part]()

@@ -98,11 +98,11 @@ def test_every_architecture_round_trips(case):
 def test_the_grid(estimator, case, corruption):
     of_tokens = CASES[case][0].vocabulary_size is not None
     noise = None if corruption is None else corruption()
-    if of_tokens and estimator is ContractiveAutoencoder:
-        with pytest.raises(ValueError, match="derivatives|other numbers of tokens"):
-            _round_trip(estimator, case, noise)
-    elif of_tokens and noise is not None and not noise.takes_tokens:
+    if of_tokens and noise is not None and not noise.takes_tokens:
         with pytest.raises(ValueError, match="makes other numbers of tokens"):
+            _round_trip(estimator, case, noise)
+    elif of_tokens and estimator is ContractiveAutoencoder:
+        with pytest.raises(ValueError, match="derivatives"):
             _round_trip(estimator, case, noise)
     else:
         _round_trip(estimator, case, noise)

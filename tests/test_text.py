@@ -139,7 +139,7 @@ def test_the_same_texts_give_the_same_vocabulary(model):
 
 _ELSEWHERE = """
 import hashlib, pathlib, pickle, sys
-from skae import Autoencoder, Recurrent, SubwordTokenizer
+from skae import SubwordTokenizer
 texts = pickle.loads(pathlib.Path(sys.argv[1]).read_bytes())
 for model in ("bpe", "wordpiece", "unigram"):
     fitted = SubwordTokenizer(300, model=model).fit(texts)

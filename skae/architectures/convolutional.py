@@ -151,15 +151,15 @@ class Convolutional(ShortcutMixin, Architecture):
             self.channels_last,
             [self._down(*pair) for pair in pairwise(maps)],
             math.prod(maps[-1]),
-            appends_input=self.shortcut is not None,
+            appends_input=self._n_path(shape) is not None,
         )
 
     def make_decoder(self, shape, n_components, body, head):
         """Make the decoder; see :class:`Architecture`."""
         maps = self._maps(shape)[::-1]
-        n_values = math.prod(shape)
         if len(maps) == 1:
-            return self._linear.make_decoder((n_values,), n_components, body, head)
+            flat = (math.prod(shape),)
+            return self._linear.make_decoder(flat, n_components, body, head)
         if not self.tied:
             return ConvolutionalDecoder(
                 n_components,
@@ -169,7 +169,7 @@ class Convolutional(ShortcutMixin, Architecture):
                     self._up(*pair, is_last=pair[1] is maps[-1])
                     for pair in pairwise(maps)
                 ],
-                n_values if self.shortcut is not None else None,
+                self._n_path(shape),
             )
         changes = (self.downsampling, self.upsampling, self.n_residual_blocks)
         if changes != ("stride", "transposed", 0):

@@ -1,6 +1,5 @@
 """Recurrent networks for series and tokens: one step after the other, any length."""
 
-import math
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 
@@ -152,15 +151,9 @@ class Recurrent(ShortcutMixin, Architecture):
         kind = FeedbackDecoder if self.feedback else RecurrentDecoder
         return kind(self, shape, n_components)
 
-    def starts_linear(self, shape):
-        """Tell whether the linear path starts as PCA; see :class:`Architecture`."""
-        return super().starts_linear(shape) and not self.feedback
-
     def _n_path(self, shape):
-        """Return how many values the linear path tells; None where there is none."""
-        if self.shortcut is None or self.feedback or None in shape:
-            return None
-        return math.prod(shape)
+        """Return the values of the linear path: what is fed back leaves no place."""
+        return None if self.feedback else super()._n_path(shape)
 
 
 class StepInput(nn.Module):

@@ -1,5 +1,7 @@
 """The linear path beside a network, which can start as PCA."""
 
+import math
+
 import torch
 from sklearn.utils._param_validation import StrOptions
 from torch import nn
@@ -22,7 +24,13 @@ class ShortcutMixin:
 
     def starts_linear(self, shape):
         """Tell whether the linear path starts as PCA; see :class:`Architecture`."""
-        return self.shortcut == "pca" and None not in shape
+        return self.shortcut == "pca" and self._n_path(shape) is not None
+
+    def _n_path(self, shape):
+        """Return how many values the linear path tells; None where there is none."""
+        if self.shortcut is None or None in shape:
+            return None
+        return math.prod(shape)
 
     def start_linear(self, module, encoding, decoding):
         """Start at two linear maps; see :class:`Architecture`."""

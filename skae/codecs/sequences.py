@@ -19,10 +19,11 @@ class SequencesCodec(Codec):
     is_table = False
 
     def __init__(self, X):
-        first = np.asarray(rows_of(X)[0])
+        row = rows_of(X)[0]
+        first = np.asarray(row)
         super().__init__((None, first.shape[1] if first.ndim > 1 else 1))
         self.n_axes = first.ndim
-        self.columns = _columns(rows_of(X)[0])
+        self.columns = _columns(row)
 
     def rows(self, estimator, X, *, reset, name):
         """Return X as a :class:`Ragged`; see :class:`Codec`."""
