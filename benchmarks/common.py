@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
+from torch.nn import functional as F
+
+from skae.data.batch import Batch
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "benchmarks"
@@ -51,11 +55,29 @@ def loop(module, X, epochs, batch_size, activation=lambda output: output):
         order = torch.randperm(len(rows))
         for start in range(0, len(rows), batch_size):
             x = rows[order[start : start + batch_size]]
-            result = module(x)
+            result = module(Batch(x))
             loss = (activation(result.output) - x).square().mean()
             if result.penalty is not None:
                 loss = loss + result.penalty
             optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def tight_loop(X, sizes, activations, epochs, batch_size):
+    """Train an autoencoder of plain layers by as little code as does it."""
+    layers = []
+    for n_in, n_out, activation in zip(sizes, sizes[1:], activations, strict=False):
+        layers += [nn.Linear(n_in, n_out), *([activation()] if activation else [])]
+    module = nn.Sequential(*layers).train()
+    rows = torch.from_numpy(X)
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
+    for _ in range(epochs):
+        order = torch.randperm(len(rows))
+        for start in range(0, len(rows), batch_size):
+            x = rows.index_select(0, order[start : start + batch_size])
+            optimizer.zero_grad()
+            loss = F.mse_loss(module(x), x)
             loss.backward()
             optimizer.step()
 

@@ -43,6 +43,7 @@ from skae import (
     Dense,
     VariationalAutoencoder,
 )
+from skae.data.batch import Batch
 
 torch.set_num_threads(1)
 MODELS = ROOT / "benchmark-models"
@@ -244,7 +245,7 @@ def bound_loop(module, log_variance, X, epochs, batch_size):
         order = torch.randperm(len(rows))
         for start in range(0, len(rows), batch_size):
             x = rows[order[start : start + batch_size]]
-            result = module(x)
+            result = module(Batch(x))
             if log_variance is None:
                 loss = F.binary_cross_entropy_with_logits(
                     result.output, x, reduction="sum"

@@ -29,6 +29,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import Autoencoder, Convolutional, Recurrent, SlidingWindows, Transformer
+from skae.data.batch import Batch
 
 torch.set_num_threads(1)
 PICTURES = ROOT / "docs" / "_static"
@@ -280,8 +281,8 @@ def draw_days(series, days, periods):
 def ragged_loop(model, X, epochs, batch_size, alike=False):
     """Train on series of unequal length as an expert would by hand.
 
-    Each batch is padded with NaN to its longest; the criterion is the model's. Batches
-    of rows that are `alike` in length, as ours are, have less to pad.
+    Each batch is padded with zeros to its longest; the criterion is the model's.
+    Batches of rows that are `alike` in length, as ours are, have less to pad.
     """
     module = copy.deepcopy(model.net_.module_)
     criterion = copy.deepcopy(model.net_.criterion_)
@@ -297,11 +298,12 @@ def ragged_loop(model, X, epochs, batch_size, alike=False):
             batches = [batches[i] for i in torch.randperm(len(batches))]
         for batch in batches:
             x = torch.nn.utils.rnn.pad_sequence(
-                [rows[i] for i in batch.tolist()],
-                batch_first=True,
-                padding_value=torch.nan,
-            ).flatten(1)
-            loss = criterion(module(x), x)
+                [rows[i] for i in batch.tolist()], batch_first=True
+            )
+            steps = torch.arange(x.shape[1]) < lengths[batch].unsqueeze(1)
+            observed = steps.repeat_interleave(x.shape[2], 1)
+            batch = Batch(x.flatten(1), observed, lengths[batch])
+            loss = criterion(module(batch), batch)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -35,9 +35,9 @@ from skae.losses import (
     Poisson,
     SquaredError,
 )
+from skae.preprocessing.text import SubwordTokenizer
+from skae.preprocessing.windows import SlidingWindows
 from skae.sparsity import L1, KLSparsity, Sparsity, TopK
-from skae.text import SubwordTokenizer
-from skae.windows import SlidingWindows
 
 __version__ = "0.1.0.dev0"
 

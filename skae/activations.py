@@ -1,8 +1,9 @@
 """Activations by name: the one table that turns ``"relu"`` into a torch module."""
 
 import torch
-from sklearn.utils._param_validation import StrOptions
 from torch import nn
+
+from skae._sklearn import StrOptions
 
 
 class Exponential(nn.Module):

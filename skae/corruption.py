@@ -2,27 +2,16 @@
 
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
-from typing import NamedTuple
 
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from skae._sklearn import Interval, StrOptions
+from skae.data.batch import Batch
+from skae.data.statistics import ColumnStatistics
+
 _SHARE = Interval(Real, 0, 1, closed="both")
-
-
-class ColumnStatistics(NamedTuple):
-    """What corruptions know of the training rows; each of shape (n_features,).
-
-    In the units that the network sees, as everything that a corruption is handed.
-    """
-
-    mean: torch.Tensor
-    std: torch.Tensor
-    minimum: torch.Tensor
-    maximum: torch.Tensor
-    zero: torch.Tensor  # where a value of 0 of X is
 
 
 class Corruption(BaseEstimator):
@@ -32,7 +21,7 @@ class Corruption(BaseEstimator):
     corrupted the same way in every epoch. Fitted estimators never corrupt.
     """
 
-    takes_tokens = False  # whether what it makes of tokens are tokens
+    kinds = ("number", "code")  # of fields; "token" if it makes tokens of tokens
     spares_encoder = False  # whether it is for decoders that are fed with the row
 
     _parameter_constraints = {}
@@ -43,8 +32,8 @@ class Corruption(BaseEstimator):
         Parameters
         ----------
         x : Tensor of shape (n_samples, n_features)
-            As the network sees it: centred and scaled, NaN beyond the end of shorter
-            series, which stays so. Not to be changed.
+            As the network sees it: centred and scaled, and 0 in cells that are not
+            observed, where it stays so whatever is returned. Not to be changed.
         columns : ColumnStatistics
             Its `mean`, `std`, `minimum` and `maximum` of each column of the training
             rows, and `zero`, where 0 is, in the same units. Of series of unequal
@@ -57,6 +46,25 @@ class Corruption(BaseEstimator):
         Tensor of shape (n_samples, n_features)
         """
         raise NotImplementedError(f"{type(self).__name__} must define corrupt.")
+
+    def corrupt_batch(self, batch, columns, generator):
+        """Return a :class:`Batch` with corrupted rows.
+
+        To override where more than x is needed or changed.
+        """
+        x = self.corrupt(batch.x, columns, generator)
+        what = f"{type(self).__name__}.corrupt"
+        if not isinstance(x, torch.Tensor):
+            raise TypeError(f"{what} returned {type(x).__name__}, not a tensor.")
+        if x.shape != batch.x.shape:
+            raise ValueError(
+                f"{what} made {tuple(x.shape)} of {tuple(batch.x.shape)}: it must keep "
+                "the shape."
+            )
+        x = x.to(batch.x)
+        if batch.observed is not None:
+            x = x.where(batch.observed, batch.x)
+        return batch._replace(x=x)
 
 
 @dataclass(eq=False, repr=False)
@@ -193,21 +201,24 @@ class SwapNoise(Corruption):
 
     rate: float = 0.15
 
-    takes_tokens = True
+    kinds = ("number", "code", "token")
 
     _parameter_constraints = {"rate": [_SHARE]}
 
-    def corrupt(self, x, columns, generator):
-        """Return x with values swapped in; see :class:`Corruption`."""
-        n_rows = len(x)
+    def corrupt_batch(self, batch, columns, generator):
+        """Return a batch with values swapped in; see :class:`Corruption`."""
+        x, n_rows = batch.x, len(batch.x)
         if n_rows == 1:
-            return x
+            return batch
         away = torch.randint(
             1, n_rows, x.shape, generator=generator, device=x.device
         )  # never 0: another row
         rows = torch.arange(n_rows, device=x.device).unsqueeze(1)
-        others = x.gather(0, (rows + away) % n_rows)
-        return torch.where(_chosen(x, self.rate, generator), others, x)
+        sources = (rows + away) % n_rows
+        chosen = _chosen(x, self.rate, generator)
+        if batch.observed is not None:
+            chosen &= batch.observed & batch.observed.gather(0, sources)
+        return batch._replace(x=torch.where(chosen, x.gather(0, sources), x))
 
 
 @dataclass(eq=False, repr=False)
@@ -243,7 +254,7 @@ class WordDropout(Corruption):
     _: KW_ONLY
     token: int = 0
 
-    takes_tokens = True
+    kinds = ("number", "code", "token")
     spares_encoder = True
 
     _parameter_constraints = {
@@ -267,20 +278,20 @@ def _chosen(x, rate, generator):
 
 
 class Corrupt(nn.Module):
-    """(n, n_features) to the same: corrupts in training mode, passes on otherwise.
+    """A :class:`Batch` to a corrupted one in training mode, itself otherwise.
 
     Parameters
     ----------
     corruption : Corruption
     columns : ColumnStatistics of ndarray
-    ragged : bool
-        Whether rows may end in NaN, and columns are channels.
+        Of channels where lengths vary.
     """
 
-    def __init__(self, corruption, columns, ragged=False):
+    acts_in_validation = True
+
+    def __init__(self, corruption, columns):
         super().__init__()
         self.corruption = corruption
-        self.ragged = ragged
         self.generator = None
         # The recipe of the net holds them: they are no weights.
         for name, values in columns._asdict().items():
@@ -288,21 +299,19 @@ class Corrupt(nn.Module):
                 name, torch.tensor(values, dtype=torch.float32), persistent=False
             )
 
-    def forward(self, x):
-        """Return x, corrupted in training mode."""
+    def forward(self, batch):
+        """Return the batch, corrupted in training mode."""
         if not self.training:
-            return x
+            return batch
         columns = [getattr(self, name) for name in ColumnStatistics._fields]
-        if self.ragged:
-            n_steps = x.shape[1] // len(self.mean)
-            columns = [values.repeat(n_steps) for values in columns]
+        n_columns = batch.x.shape[1]
+        if len(self.mean) != n_columns:
+            columns = [values.repeat(n_columns // len(self.mean)) for values in columns]
         columns = ColumnStatistics(*columns)
-        corrupted = self.corruption.corrupt(x, columns, self.generator)
-        if corrupted.shape != x.shape:
-            raise ValueError(
-                f"corruption={self.corruption!r} made {tuple(corrupted.shape)} of "
-                f"{tuple(x.shape)}: it must keep the shape."
+        corrupted = self.corruption.corrupt_batch(batch, columns, self.generator)
+        if not isinstance(corrupted, Batch):
+            raise TypeError(
+                f"{type(self.corruption).__name__}.corrupt_batch returned "
+                f"{type(corrupted).__name__}, not a Batch."
             )
-        if self.ragged:  # ends stay where they are
-            corrupted = torch.where((corrupted + x).isnan(), x, corrupted)
         return corrupted

@@ -6,8 +6,10 @@ from numbers import Integral, Real
 
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 from torch import nn
+
+from skae._sklearn import Interval
+from skae.data.batch import over_cells
 
 _EPSILON = 1e-6  # keeps the logarithm of a mean activation finite
 
@@ -15,11 +17,13 @@ _EPSILON = 1e-6  # keeps the logarithm of a mean activation finite
 class Sparsity(BaseEstimator):
     """Base of the sparsities: a selection of units, a penalty, or both.
 
-    A subclass overrides :meth:`penalty` or :meth:`select`; `code_activation` is what
-    the estimator's ``code_activation=None`` stands for.
+    A subclass overrides :meth:`penalty`, :meth:`select`, or :meth:`make_selector` for a
+    selection that learns something; `code_activation` is what the estimator's
+    ``code_activation=None`` stands for.
     """
 
     code_activation = "relu"
+    selects = False  # whether units are set to zero that the activation leaves
 
     _parameter_constraints = {}
 
@@ -54,13 +58,28 @@ class Sparsity(BaseEstimator):
         """
         return activation(linear)
 
-    def penalty(self, code):
+    def make_selector(self, n_components):
+        """Make the module that selects: here one that calls :meth:`select`.
+
+        What a selection learns in training and needs in inference is a buffer of its
+        module: copied, stored and restored with the weights.
+
+        Returns
+        -------
+        torch.nn.Module
+            With ``forward(linear, activation, batch, *, encoding=False)``, which is
+            :meth:`select` with the :class:`Batch` that is encoded.
+        """
+        return Selector(self)
+
+    def penalty(self, code, batch):
         """Return what is added to the loss, a scalar, or None.
 
         Parameters
         ----------
         code : Tensor of shape (n_samples, n_components)
-            Of a batch.
+        batch : Batch
+            What was encoded; ``batch.mean(values)`` is the mean over its rows.
         """
 
     def is_active(self, code):
@@ -69,6 +88,18 @@ class Sparsity(BaseEstimator):
 
     def make_revival(self, n_components, loss):
         """Return a module that revives dead units in training, or None."""
+
+
+class Selector(nn.Module):
+    """(n, n_components), before the activation, to the code: a rule without state."""
+
+    def __init__(self, sparsity):
+        super().__init__()
+        self.sparsity = sparsity
+
+    def forward(self, linear, activation, batch, *, encoding=False):
+        """Return the code; see :meth:`Sparsity.select`."""
+        return self.sparsity.select(linear, activation, encoding=encoding)
 
 
 @dataclass(eq=False, repr=False)
@@ -99,9 +130,9 @@ class L1(Sparsity):
 
     _parameter_constraints = {"weight": [Interval(Real, 0, None, closed="left")]}
 
-    def penalty(self, code):
+    def penalty(self, code, batch):
         """Return the weighted sum of absolute activations, its mean over rows."""
-        return self.weight * code.abs().sum(1).mean()
+        return self.weight * batch.mean(code.abs().sum(1))
 
 
 @dataclass(eq=False, repr=False)
@@ -163,9 +194,9 @@ class KLSparsity(Sparsity):
         """Start at the target: a mean activation of one half is left slowly."""
         nn.init.constant_(head.bias, math.log(self.target / (1 - self.target)))
 
-    def penalty(self, code):
+    def penalty(self, code, batch):
         """Return the weighted sum of divergences over units."""
-        mean = code.mean(0).clamp(_EPSILON, 1 - _EPSILON)
+        mean = batch.mean(code).clamp(_EPSILON, 1 - _EPSILON)
         rho = torch.as_tensor(self.target, dtype=code.dtype, device=code.device)
         on = rho * torch.log(rho / mean)
         off = (1 - rho) * torch.log((1 - rho) / (1 - mean))
@@ -226,6 +257,8 @@ class TopK(Sparsity):
     k_auxiliary: int | None = None
     dead_after: int = 10_000
 
+    selects = True
+
     _parameter_constraints = {
         "k": [Interval(Integral, 1, None, closed="left")],
         "k_encoding": [Interval(Integral, 1, None, closed="left"), None],
@@ -277,20 +310,20 @@ class Revival(nn.Module):
         self.dead_after = dead_after
         self.register_buffer("silent_rows", torch.zeros(n_components))
 
-    def forward(self, x, linear, result, decode):
+    def forward(self, batch, linear, result, decode):
         """Return the auxiliary loss, a scalar, or None while no unit is dead.
 
         Parameters
         ----------
-        x : Tensor of shape (n_samples, n_features)
-            The target.
+        batch : Batch
+            Whose x is the target.
         linear : Tensor of shape (n_samples, n_components)
             The code before its activation, which may have no gradient at dead units.
         result : Forward
         decode : callable
         """
         active = result.code.detach().abs().sum(0) > 0
-        self.silent_rows += len(x)
+        self.silent_rows += len(linear)
         self.silent_rows.masked_fill_(active, 0.0)
         alive = self.silent_rows < self.dead_after
         n_dead = len(alive) - int(alive.sum())
@@ -302,7 +335,5 @@ class Revival(nn.Module):
         code = torch.zeros_like(linear).scatter(1, units, linear.gather(1, units))
         added = decode(code) - decode(torch.zeros_like(code[:1]))
         output = result.output.detach() + added
-        observed = ~torch.isnan(x)  # beyond the end of a series there is nothing
-        cells = self.loss.per_element(output, x.masked_fill(~observed, 0.0))
-        rows = (cells * observed).sum(1) / observed.sum(1)
-        return self.weight * rows.mean()
+        cells = self.loss.per_element(output, batch.compared)
+        return self.weight * batch.mean(over_cells(cells, batch.observed))

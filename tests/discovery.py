@@ -6,10 +6,10 @@ from sklearn.utils.validation import _num_samples
 
 import skae
 from skae.architectures import Architecture
-from skae.base import BaseAutoencoder
+from skae.autoencoders.base import BaseAutoencoder
 from skae.corruption import Corruption
 from skae.losses import Loss
-from skae.outliers import ThresholdMixin
+from skae.roles.outliers import OutlierDetector
 from skae.sparsity import Sparsity
 
 PUBLIC = [getattr(skae, name) for name in skae.__all__]
@@ -30,7 +30,7 @@ ALL_LOSSES = _of_kind(Loss)
 LOSSES = [kind for kind in ALL_LOSSES if not kind.scores_classes]  # of numbers
 SPARSITIES = _of_kind(Sparsity)
 CONDITIONAL = [kind for kind in ESTIMATORS if get_tags(kind()).target_tags.required]
-DETECTORS = _of_kind(ThresholdMixin)
+DETECTORS = _of_kind(OutlierDetector)
 NESTED = ARCHITECTURES + CORRUPTIONS + ALL_LOSSES + SPARSITIES
 
 

@@ -15,7 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import ConditionalVariationalAutoencoder, Dense, GaussianNoise
-from skae.conditions import Conditions
+from skae.autoencoders.conditional.encoding import Conditions
+from skae.data.batch import Batch
 
 QUICK = dict(max_epochs=3, random_state=0, architecture=Dense((8,)))
 
@@ -316,15 +317,17 @@ def test_gradients_reach_what_conditions_add(grouped):
     X, y = grouped
     model = ConditionalVariationalAutoencoder(1, **QUICK).fit(X, y)
     module = model.net_.module_.train()
-    x = torch.tensor((X - model.mean_) / model.scale_, dtype=torch.float32)
-    x = torch.cat((x, torch.tensor(model._conditions.encode(y))), dim=1)
+    batch = Batch(
+        torch.tensor((X - model.mean_) / model.scale_, dtype=torch.float32),
+        condition=torch.tensor(model._conditions.encode(y)),
+    )
     weights = [
         module.condition_to_gate.weight,
         module.condition_to_mean.weight,
         module.condition_to_log_variance.weight,
         module.decoder.last.weight,
     ]
-    loss = model.net_.criterion_(module(x), x)
+    loss = model.net_.criterion_(module(batch), batch)
     for gradient in torch.autograd.grad(loss, weights):
         assert gradient.abs().max() > 0
 

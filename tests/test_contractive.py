@@ -8,7 +8,8 @@ import torch
 
 from skae import Architecture, Autoencoder, ContractiveAutoencoder, Dense
 from skae.autoencoders.contractive import ContractiveModule
-from skae.engine.seeds import bind_generator, make_generator
+from skae.data.batch import Batch
+from skae.training.seeds import bind_generator, make_generator
 
 SHARED = dict(max_epochs=10, batch_size=16, random_state=0, early_stopping=False)
 DEEP = Dense((7, 5), activation="tanh")
@@ -31,10 +32,10 @@ def _module(architecture, jacobian="auto", activation="sigmoid", n_components=3,
 
 
 def _jacobian_norms(module, x):
-    jacobians = [
-        torch.autograd.functional.jacobian(lambda row: module.encode(row[None])[0], row)
-        for row in x
-    ]
+    def encode(row):
+        return module.encode(Batch(row[None]))[0]
+
+    jacobians = [torch.autograd.functional.jacobian(encode, row) for row in x]
     return torch.stack([jacobian.square().sum() for jacobian in jacobians])
 
 
@@ -49,13 +50,13 @@ def test_closed_form(activation, tied, x):
     module = _module(Dense((), tied=tied), activation=activation)
     assert module.jacobian == "closed_form"
     torch.testing.assert_close(
-        module.closed_form(x), _jacobian_norms(module, x), rtol=1e-9, atol=1e-12
+        module.closed_form(Batch(x)), _jacobian_norms(module, x), rtol=1e-9, atol=1e-12
     )
     if activation == "sigmoid":  # Rifai et al. 2011, section 2
-        h = module.encode(x)
+        h = module.encode(Batch(x))
         weights = module.head.weight.square().sum(1)
         torch.testing.assert_close(
-            module.closed_form(x), (h * (1 - h)).square() @ weights
+            module.closed_form(Batch(x)), (h * (1 - h)).square() @ weights
         )
 
 
@@ -63,15 +64,16 @@ def test_closed_form(activation, tied, x):
 def test_exact(activation, x):
     module = _module(DEEP, activation=activation)
     assert module.jacobian == "exact"
-    torch.testing.assert_close(module.exact(x), _jacobian_norms(module, x))
+    torch.testing.assert_close(module.exact(Batch(x)), _jacobian_norms(module, x))
 
 
 def test_the_penalty_is_the_weighted_mean(x):
     for architecture in (Dense(()), DEEP):
         module = _module(architecture, contraction_weight=0.25).train()
         expected = 0.25 * _jacobian_norms(module, x).mean()
-        torch.testing.assert_close(module(x).penalty, expected, rtol=1e-5, atol=0)
-        assert module.eval()(x).penalty.item() == pytest.approx(expected.item())
+        found = module(Batch(x)).penalty
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
+        assert module.eval()(Batch(x)).penalty.item() == pytest.approx(expected.item())
 
 
 @pytest.mark.parametrize("n_projections", [1, 4])
@@ -80,7 +82,7 @@ def test_the_estimate_is_unbiased(n_projections, x):
         DEEP, "projection", n_components=12, n_projections=n_projections
     ).eval()
     exact = _jacobian_norms(module, x)
-    draws = torch.stack([module.projection(x) for _ in range(2000)])
+    draws = torch.stack([module.projection(Batch(x)) for _ in range(2000)])
     error = draws.std(0) / 2000**0.5
     assert ((draws.mean(0) - exact).abs() < 4 * error).all()
 
@@ -89,7 +91,7 @@ def test_more_projections_vary_less(x):
     spread = [
         torch.stack(
             [
-                _module_of.projection(x)
+                _module_of.projection(Batch(x))
                 for _module_of in [
                     _module(DEEP, "projection", n_components=12, n_projections=n)
                 ]
@@ -116,13 +118,13 @@ def test_gradients_by_finite_differences(jacobian, x):
         with torch.no_grad():
             kept = weight.clone()
             weight.copy_(at)
-        value = module.penalty(x, None)
+        value = module.penalty(None, Batch(x))
         with torch.no_grad():
             weight.copy_(kept)
         return value
 
     bind_generator(module, make_generator(3))
-    (found,) = torch.autograd.grad(module.penalty(x, None), weight)
+    (found,) = torch.autograd.grad(module.penalty(None, Batch(x)), weight)
     step = 1e-6
     for place in [(0, 0), (2, 1)]:
         moved = weight.detach().clone()

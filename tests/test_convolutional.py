@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from skae import Autoencoder, Convolutional, SquaredError
-from skae.engine.seeds import make_generator
+from skae.training.seeds import make_generator
 from tests.modules import make_parts
 
 

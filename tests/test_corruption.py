@@ -19,9 +19,12 @@ from skae import (
     SaltAndPepperNoise,
     SwapNoise,
 )
-from skae.corruption import ColumnStatistics, Corrupt
-from skae.engine.columns import describe_columns
-from skae.engine.seeds import make_generator
+from skae.corruption import Corrupt
+from skae.data.batch import Batch
+from skae.data.fields import Field, Fields
+from skae.data.scaling import Scaling
+from skae.data.statistics import ColumnStatistics, describe_columns
+from skae.training.seeds import make_generator
 from tests.discovery import CORRUPTIONS, ESTIMATORS, LOSSES, fitted, name_of
 
 SHARED = dict(max_epochs=4, batch_size=16, random_state=0)
@@ -37,7 +40,8 @@ class Shift(Corruption):
 
 def _statistics(X, mean=None, scale=1.0):
     columns = describe_columns(X, with_covariance=False, check=lambda *_: None)
-    return columns.statistics(mean, scale)
+    fields = (Field("number", slice(0, X.shape[1])),)
+    return Fields(fields, Scaling(mean, scale)).statistics(columns)
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ def X(rng):
 def _corrupted(corruption, X, seed=0, **scaling):
     corrupt = Corrupt(corruption, _statistics(X, **scaling))
     corrupt.generator = make_generator(seed)
-    return corrupt(torch.tensor(X, dtype=torch.float32)).numpy()
+    return corrupt(Batch(torch.tensor(X, dtype=torch.float32))).x.numpy()
 
 
 def test_statistics_are_in_units_of_the_network(X):
@@ -93,7 +97,7 @@ def test_zero_is_that_of_the_users_units(X):
     corrupt = Corrupt(MaskingNoise(1.0), columns)
     corrupt.generator = make_generator(0)
     scaled = torch.tensor((X - mean) / scale, dtype=torch.float32)
-    zeros = corrupt(scaled).numpy() * scale + mean
+    zeros = corrupt(Batch(scaled)).x.numpy() * scale + mean
     np.testing.assert_allclose(zeros, 0, atol=1e-4)
 
 
@@ -129,10 +133,10 @@ def test_draws_come_from_the_generator_and_are_fresh(corruption, X):
     assert (first != other).any()
     corrupt = Corrupt(corruption(), _statistics(X))
     corrupt.generator = make_generator(0)
-    x = torch.tensor(X, dtype=torch.float32)
-    assert not torch.equal(corrupt(x), corrupt(x))
+    batch = Batch(torch.tensor(X, dtype=torch.float32))
+    assert not torch.equal(corrupt(batch).x, corrupt(batch).x)
     assert torch.equal(state, torch.get_rng_state())
-    assert corrupt.eval()(x) is x
+    assert corrupt.eval()(batch) is batch
 
 
 @every_corruption
@@ -219,7 +223,8 @@ def test_inference_corrupts_nothing(small):
     np.testing.assert_array_equal(model.transform(small), model.transform(small))
     module = model.net_.module_
     x = (small - model.mean_) / model.scale_
-    expected = module.encode(torch.tensor(x, dtype=torch.float32)).detach()
+    batch = Batch(torch.tensor(x, dtype=torch.float32))
+    expected = module.encode(batch).detach()
     np.testing.assert_allclose(model.transform(small), expected, atol=1e-5)
 
 

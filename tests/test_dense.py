@@ -14,8 +14,9 @@ from skae import (
     SquaredError,
 )
 from skae.architectures.layers import Dropout
-from skae.autoencoders.plain import AutoencoderModule
-from skae.engine.seeds import make_generator
+from skae.autoencoders.module import AutoencoderModule
+from skae.data.batch import Batch
+from skae.training.seeds import make_generator
 
 
 def _module(architecture, n_features=6, n_components=2, code_activation=None):
@@ -51,7 +52,7 @@ def test_shapes(hidden_sizes, tied, shortcut, norm):
         Dense(hidden_sizes, tied=tied, shortcut=shortcut, norm=norm, dropout=0.1)
     )
     x = torch.randn(5, 6)
-    result = module(x)
+    result = module(Batch(x))
     assert result.output.shape == x.shape
     assert result.code.shape == (5, 2)
     result.output.sum().backward()
@@ -92,7 +93,8 @@ def test_tied_weights_are_transposes_whatever_the_depth():
     code = torch.randn(4, 2)
     hidden = torch.tanh(code @ module.head.weight + decoder.code_bias)
     hidden = torch.tanh(hidden @ w2 + decoder.biases[0])
-    torch.testing.assert_close(module.decode(code), hidden @ w1 + decoder.biases[1])
+    expected = hidden @ w1 + decoder.biases[1]
+    torch.testing.assert_close(module.decode(code, Batch()), expected)
     assert all(p.ndim == 1 for p in decoder.parameters())
 
 
@@ -103,7 +105,7 @@ def test_tied_linear_path_is_the_transpose():
         if hasattr(layer, "weight"):
             nn.init.zeros_(layer.weight)
     code = torch.randn(4, 2)
-    torch.testing.assert_close(module.decode(code), code @ linear)
+    torch.testing.assert_close(module.decode(code, Batch()), code @ linear)
 
 
 def test_tied_weights_stay_tied_in_training_and_in_copies(X):
@@ -203,16 +205,16 @@ def test_other_losses_of_the_residual_start_at_pca_too(loss, X):
 
 
 def test_a_large_table_starts_at_the_pca_of_a_sample(monkeypatch, rng):
-    monkeypatch.setattr("skae.engine.columns._COVARIANCE_WORK", 30_000 * 36 / 3)
+    monkeypatch.setattr("skae.data.statistics._COVARIANCE_WORK", 30_000 * 36 / 3)
     X = rng.normal(size=(30_000, 6)) * [5, 4, 1, 0.5, 0.2, 0.1]
-    monkeypatch.setattr("skae.engine.batches.BLOCK_BYTES", 6 * 4 * 1000)
+    monkeypatch.setattr("skae.data.samples.BLOCK_BYTES", 6 * 4 * 1000)
     model = _at_start(X, 2, architecture=Dense(()))
     assert -model.score(X) == pytest.approx(((X - _pca(X, 2)) ** 2).mean(), rel=1e-3)
 
 
 def test_wide_rows_start_at_the_pca_of_a_sample(monkeypatch, rng):
-    monkeypatch.setattr("skae.engine.columns._WIDEST_COVARIANCE", 10)
-    monkeypatch.setattr("skae.engine.columns._SAMPLE_ELEMENTS", 20 * 100)
+    monkeypatch.setattr("skae.data.statistics._WIDEST_COVARIANCE", 10)
+    monkeypatch.setattr("skae.data.statistics._SAMPLE_ELEMENTS", 20 * 100)
     X = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 20))
     model = _at_start(X, 2, architecture=Dense(()))
     assert -model.score(X) < 1e-6 * X.var()

@@ -12,7 +12,7 @@ from skae import (
     Poisson,
     VariationalAutoencoder,
 )
-from skae.engine.devices import resolve_device
+from skae.training.devices import resolve_device
 from tests.discovery import ESTIMATORS, fitted, name_of
 from tests.test_architectures import CASES
 
@@ -48,7 +48,7 @@ def test_device_is_known_after_fit_only(small):
 @pytest.mark.parametrize("share", [0.5, 0.0], ids=["resident", "copied ahead"])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_cuda_learns_what_the_cpu_learns(share, dropout, digits, monkeypatch):
-    monkeypatch.setattr("skae.engine.batches._DEVICE_SHARE", share)
+    monkeypatch.setattr("skae.data.rows._DEVICE_SHARE", share)
     architecture = Dense((64,), dropout=dropout)
     scores = {}
     for device in ("cpu", "cuda"):

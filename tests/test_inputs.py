@@ -10,7 +10,7 @@ import scipy.sparse
 import torch
 
 from skae import Autoencoder, BinaryCrossEntropy, Dense, Poisson, SquaredError
-from skae.engine.batches import working_dtype
+from skae.data.samples import working_dtype
 
 SHARED = dict(max_epochs=3, random_state=0, batch_size=16, learning_rate=1e-2)
 

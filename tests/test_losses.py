@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from sklearn.base import clone
 
 from skae import (
     AbsoluteError,
@@ -17,7 +18,12 @@ from skae import (
     Poisson,
     SquaredError,
 )
-from skae.engine.forward import Criterion
+from skae.autoencoders.criterion import Criterion
+from skae.data.batch import Batch
+from skae.data.fields import Field, Fields
+from skae.data.scaling import Scaling
+from skae.data.statistics import describe_columns
+from skae.losses import NetworkLoss, ScaledLoss
 from tests.discovery import LOSSES, name_of
 
 ACTIVATIONS = ["auto", "identity", "sigmoid", "softplus", "exp", torch.nn.Sigmoid]
@@ -87,7 +93,7 @@ def test_gradients_by_finite_differences(kind, activation, output, x):
         output = output.exp()
     variable = (output + 0.01).requires_grad_()
     assert torch.autograd.gradcheck(lambda o: loss.per_element(o, x), variable)
-    per_row = Criterion(loss, 4).row_losses(variable, x)
+    per_row = Criterion(loss, 4).row_losses(variable, Batch(x))
     torch.testing.assert_close(per_row, loss.per_element(variable, x).mean(1))
 
 
@@ -117,20 +123,25 @@ def test_loss_is_lowest_at_the_truth(kind):
 )
 def test_ranges(loss, bounds):
     assert loss.target_range == bounds
-    assert loss.is_bounded == (bounds != (-np.inf, np.inf))
+    X = np.linspace(0.0, 1.0, 12).reshape(4, 3)
+    columns = describe_columns(X, with_covariance=False, check=lambda *_: None)
+    fields = Fields((Field("number", slice(0, 3)),)).learned(columns, bounds)
+    is_bounded = bounds != (-np.inf, np.inf)
+    assert (fields.scaling.centre is None) == is_bounded  # columns stay as they are
 
 
 @pytest.mark.parametrize("kind", LOSSES, ids=name_of)
 def test_units(kind, rng):
-    """The loss of scaled rows, times its unit and shifted, is the loss of the rows."""
+    """The loss of scaled rows, times its factor and shifted, is the loss of rows."""
     loss = kind(**{Gaussian: {"variance": 3.0}, Laplace: {"scale": 3.0}}.get(kind, {}))
-    if loss.is_bounded:
-        assert loss.unit(1.0) == 1.0
+    if loss.target_range != (-np.inf, np.inf):
+        over = NetworkLoss.over(Scaling(), loss, as_sum=False)
+        assert (over.factor, over.shift) == (1.0, 0.0)
         return
     x, output = torch.tensor(rng.normal(size=(2, 5, 3)) * 7)
-    scaled = loss.for_unit(7.0).per_element(output / 7, x / 7) * loss.unit(7.0)
-    scaled += loss.shift(7.0)
-    torch.testing.assert_close(scaled, loss.per_element(output, x))
+    scaled = loss.for_scale(7.0)
+    losses = scaled.loss.per_element(output / 7, x / 7) * scaled.factor + scaled.shift
+    torch.testing.assert_close(losses, loss.per_element(output, x))
 
 
 @pytest.mark.parametrize(
@@ -168,16 +179,20 @@ def test_poisson_recovers_rates(rng):
     assert error < 0.6 * np.abs(np.log(X.mean(axis=0)) - np.log(rates)).mean()
 
 
-def test_a_users_own_loss(small):
-    class Quartic(Loss):
-        def per_element(self, output, x):
-            return (output - x) ** 4
+class Quartic(Loss):
+    def per_element(self, output, x):
+        return (output - x) ** 4
 
-        def unit(self, scale):
-            return scale**4
 
+class ScaledQuartic(Quartic):
+    def for_scale(self, scale):
+        return ScaledLoss(clone(self), scale**4)
+
+
+@pytest.mark.parametrize("kind", [Quartic, ScaledQuartic])
+def test_a_users_own_loss(kind, small):
     model = Autoencoder(
-        2, loss=Quartic(), architecture=Dense((8,)), max_epochs=2, random_state=0
+        2, loss=kind(), architecture=Dense((8,)), max_epochs=2, random_state=0
     ).fit(small)
     np.testing.assert_allclose(
         model.reconstruction_error(small, per_feature=True),

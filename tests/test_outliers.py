@@ -54,7 +54,7 @@ def test_none_is_the_lowest_training_score(small):
 
 
 def test_partial_fit_keeps_a_fair_reservoir(rng, monkeypatch):
-    monkeypatch.setattr("skae.engine.reservoir.SIZE", 500)
+    monkeypatch.setattr("skae.data.reservoir.SIZE", 500)
     model = Autoencoder(1, contamination=0.25, learning_rate=1e-12, random_state=0)
     X = rng.normal(size=(400, 3))
     for _ in range(10):

@@ -8,6 +8,7 @@ import torch
 from skorch.callbacks import EpochScoring
 
 from skae import Autoencoder, Dense, SquaredError
+from skae.data.batch import Batch
 
 # A random start: with PCA's, validation may rightly keep the start whatever is set.
 BASE = {
@@ -155,8 +156,8 @@ def test_l1_penalty_zeroes_weights(digits):
 def test_penalty_is_the_sum_of_absolute_weights_and_has_its_gradient():
     model = Autoencoder(2, l1_penalty=0.5, max_epochs=1).fit(np.eye(4))
     module = model.net_.module_.train()
-    x = torch.eye(4)
-    penalty = module(x).penalty
+    batch = Batch(torch.eye(4).to(module.head.weight))
+    penalty = module(batch).penalty
     weights = [p for p in module.parameters() if p.ndim > 1]
     assert penalty.item() == pytest.approx(
         0.5 * sum(w.abs().sum().item() for w in weights), rel=1e-5
@@ -166,7 +167,7 @@ def test_penalty_is_the_sum_of_absolute_weights_and_has_its_gradient():
     ):
         torch.testing.assert_close(gradient, 0.5 * weight.sign())
     # Validation compares what is minimised.
-    assert module.eval()(x).penalty.item() == pytest.approx(penalty.item())
+    assert module.eval()(batch).penalty.item() == pytest.approx(penalty.item())
 
 
 def test_n_components_as_a_share_of_variance(cancer):
@@ -197,3 +198,17 @@ def test_epoch_scoring_name(small):
         2, callbacks=[EpochScoring("neg_mean_squared_error", name="mse")], max_epochs=2
     ).fit(small)
     assert all(row["mse"] < 0 for row in model.history_)
+
+
+def test_other_iterators_and_groups_of_parameters(small):
+    from torch.utils.data import DataLoader
+
+    loaders = {"iterator_train": DataLoader, "iterator_valid": DataLoader}
+    model = Autoencoder(2, max_epochs=2, net_params=loaders, random_state=0)
+    assert np.isfinite(model.fit(small).history_[-1]["valid_loss"])
+    group = {"optimizer__param_groups": [("*", {"weight_decay": 5.0})]}
+    shared = dict(BASE, early_stopping=False, max_epochs=30)
+    plain = Autoencoder(2, **shared).fit(small)
+    decayed = Autoencoder(2, net_params=group, **shared).fit(small)
+    sizes = [model.net_.module_.head.weight.norm() for model in (plain, decayed)]
+    assert sizes[1] < 0.7 * sizes[0]

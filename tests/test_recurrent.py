@@ -8,6 +8,7 @@ from torch import nn
 
 from skae import Autoencoder, Recurrent, VariationalAutoencoder, WordDropout
 from skae.architectures.recurrent import reversed_steps
+from skae.data.batch import Batch
 
 CELLS = ["lstm", "gru", "rnn"]
 SHARED = dict(max_epochs=3, batch_size=16, random_state=0, early_stopping=False)
@@ -22,11 +23,12 @@ def _parts(architecture, shape, n_components=3):
 
 
 def _padded(sequences, n_steps):
+    """Return flat rows of n_steps steps, 0 beyond the ends, and their lengths."""
     n_channels = sequences[0].shape[1]
-    x = torch.full((len(sequences), n_steps, n_channels), torch.nan)
+    x = torch.zeros(len(sequences), n_steps, n_channels)
     for row, sequence in zip(x, sequences, strict=True):
         row[: len(sequence)] = sequence
-    return x.flatten(1).double()
+    return x.flatten(1).double(), torch.tensor([len(row) for row in sequences])
 
 
 @pytest.fixture
@@ -50,9 +52,9 @@ def test_padding_does_not_matter(architecture, sequences):
     weights = [*body.parameters(), *head.parameters(), *decoder.parameters()]
 
     def run(rows, n_steps):
-        x = _padded(rows, n_steps).requires_grad_()
-        lengths = torch.tensor([len(row) for row in rows])
-        code = head(body(x))
+        x, lengths = _padded(rows, n_steps)
+        x.requires_grad_()
+        code = head(body(x, lengths))
         output = decoder(code, lengths, x).unflatten(1, (-1, 2))
         told = [out[:n] for out, n in zip(output, lengths, strict=True)]
         total = sum(out.square().sum() for out in told)
@@ -65,7 +67,8 @@ def test_padding_does_not_matter(architecture, sequences):
         torch.testing.assert_close(row, one[1][0])
     for number, gradient in enumerate(gradients[1:], start=1):
         torch.testing.assert_close(gradient, sum(one[2][number] for one in alone))
-    beyond = _padded(sequences, 9).isnan()
+    lengths = torch.tensor([len(row) for row in sequences])
+    beyond = torch.arange(18) >= 2 * lengths.unsqueeze(1)
     assert (gradients[0][beyond] == 0).all()
     assert (gradients[0][~beyond] != 0).any()
 
@@ -89,7 +92,7 @@ def test_the_body_is_that_of_packed_sequences(cell, bidirectional, sequences):
     means = torch.stack([output.mean(0) for output in outputs])
     n_directions = 1 + bidirectional
     expected = torch.cat((*state[-n_directions:], means), dim=1)
-    torch.testing.assert_close(body(_padded(sequences, 9)), expected)
+    torch.testing.assert_close(body(*_padded(sequences, 9)), expected)
 
 
 def test_the_whole_series_is_summarised():
@@ -195,11 +198,16 @@ def test_word_dropout_spares_the_encoder_of_a_fed_decoder(rng):
         .fit(X)
         .net_.module_
     )
-    x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, torch.nan]])
+    batch = Batch(
+        torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0]]),
+        observed=torch.tensor([[True] * 3, [True, True, False]]),
+        lengths=torch.tensor([3, 2]),
+    )
     module.corrupt.train()
-    encoded, fed = module.encoded_and_fed(x)
-    assert encoded is x
-    assert torch.nan_to_num(fed, nan=7.0).tolist() == [[0, 0, 0], [0, 0, 7]]
+    encoded, fed = module.corrupted(batch)
+    assert encoded is batch
+    assert fed.x.tolist() == [[0, 0, 0], [0, 0, 7]]
+    assert fed._replace(x=batch.x) == batch  # all else as it was
     without = Autoencoder(
         4,
         architecture=Recurrent(8, vocabulary_size=9),
@@ -208,7 +216,7 @@ def test_word_dropout_spares_the_encoder_of_a_fed_decoder(rng):
     ).fit(X)
     module = without.net_.module_
     module.corrupt.train()
-    encoded, fed = module.encoded_and_fed(x)
+    encoded, fed = module.corrupted(batch)
     assert encoded is fed
 
 

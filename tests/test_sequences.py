@@ -27,10 +27,13 @@ from skae import (
     GaussianNoise,
     Recurrent,
     SquaredError,
+    Transformer,
     VariationalAutoencoder,
 )
-from skae.engine.batches import Batches, Rows, Scaling
-from skae.ragged import Ragged, split_padded
+from skae.data.ragged import Ragged
+from skae.data.rows import Batches, Rows
+from skae.data.samples import Samples
+from skae.data.scaling import Scaling
 
 SHARED = dict(max_epochs=2, batch_size=16, random_state=0)
 SMALL = Recurrent(6, cell="gru")
@@ -59,14 +62,18 @@ def test_ragged_is_a_matrix_of_rows(rng):
     X = Ragged(np.concatenate(rows), np.array([3, 1, 4]))
     assert X.shape == (3, 8)
     assert len(X) == 3
-    dense = X.toarray()
+    assert _equal(X.split(), rows)
+    dense = X.toarray(np.nan)
     assert np.isnan(dense).sum() == 2 * (1 + 3)
-    assert _equal(split_padded(dense, 2), rows)
+    np.testing.assert_array_equal(X.toarray(), np.nan_to_num(dense))
+    assert _equal(Ragged.of_padded(dense, X.lengths, 2).split(), rows)
     for chosen in (slice(1, 3), np.array([2, 0, 2]), slice(0, 3, 2)):
-        picked = X[chosen].toarray()
-        assert picked.shape[1] == 2 * X.lengths[chosen].max()
+        picked, lengths = X[chosen].toarray(), X.lengths[chosen]
+        assert picked.shape[1] == 2 * lengths.max()
         numbers = np.arange(3)[chosen]
-        assert _equal(split_padded(picked, 2), [rows[i] for i in numbers])
+        expected = [rows[i] for i in numbers]
+        assert _equal(Ragged.of_padded(picked, lengths, 2).split(), expected)
+        assert _equal(X[chosen].split(), expected)
     assert [X.row_and_step(number) for number in (0, 2, 3, 4, 7)] == [
         (0, 0), (0, 2), (1, 0), (2, 0), (2, 3),
     ]  # fmt: skip
@@ -77,14 +84,17 @@ def test_batches_hold_rows_of_like_length(n_rows, rng):
     """No row is lost or repeated, and little of many batches is padding."""
     lengths = rng.integers(1, 100, n_rows)
     X = Ragged(np.repeat(np.arange(float(n_rows)), lengths)[:, None], lengths)
-    batches = Batches(Rows(X, Scaling(None)), 16, torch.Generator().manual_seed(0))
+    rows = Rows(Samples(X), Scaling())
+    batches = Batches(rows, 16, torch.Generator().manual_seed(0))
     padded, firsts = 0, []
-    for batch, _ in batches:
-        padded += batch.isnan().sum().item()
-        firsts += batch[:, 0].tolist()
+    for batch in batches:
+        padded += (~batch.observed).sum().item()
+        firsts += batch.x[:, 0].tolist()
+        assert torch.equal(batch.observed.sum(1), batch.lengths)
+        assert (batch.x == batch.x[:, :1] * batch.observed).all()  # 0 beyond the end
     assert sorted(firsts) == list(range(n_rows))
     assert padded < 0.2 * lengths.sum() or n_rows < 500
-    again = [row for batch, _ in batches for row in batch[:, 0].tolist()]
+    again = [row for batch in batches for row in batch.x[:, 0].tolist()]
     assert again != firsts or n_rows < 100
 
 
@@ -227,6 +237,15 @@ def test_contraction_of_lists(ragged):
         moved.append(other)
     jacobian = (model.transform(moved) - model.transform([row])) / step
     assert norms[0] == pytest.approx(np.linalg.norm(jacobian), rel=1e-3)
+
+
+@pytest.mark.parametrize("patch_size", [1, 3])
+def test_contraction_does_not_depend_on_other_rows(patch_size, ragged):
+    """A patch that reaches beyond the end of a row has no slope there."""
+    architecture = Transformer(8, n_heads=2, patch_size=patch_size)
+    model = ContractiveAutoencoder(3, architecture=architecture, **SHARED).fit(ragged)
+    alone = np.concatenate([model.jacobian_norm([row]) for row in ragged])
+    np.testing.assert_allclose(model.jacobian_norm(ragged), alone, rtol=1e-9)
 
 
 # -- scikit-learn's tools on lists

@@ -17,7 +17,8 @@ from skae import (
     SquaredError,
     TopK,
 )
-from skae.engine.forward import Forward
+from skae.autoencoders.module import Forward
+from skae.data.batch import Batch
 from skae.sparsity import Revival
 from tests.discovery import SPARSITIES, name_of
 
@@ -48,22 +49,24 @@ def code():
 
 def test_l1_is_the_sum_of_absolute_activations(code):
     expected = 0.3 * np.abs(code.numpy() - 0.5).sum() / 7
-    assert L1(0.3).penalty(code - 0.5).item() == pytest.approx(expected, rel=1e-12)
+    found = L1(0.3).penalty(code - 0.5, Batch(code)).item()
+    assert found == pytest.approx(expected, rel=1e-12)
 
 
 def test_kl_is_the_divergence_of_bernoullis(code):
     mean, rho = code.numpy().mean(axis=0), 0.1
     expected = rho * np.log(rho / mean) + (1 - rho) * np.log((1 - rho) / (1 - mean))
-    found = KLSparsity(rho, weight=0.7).penalty(code).item()
+    found = KLSparsity(rho, weight=0.7).penalty(code, Batch(code)).item()
     assert found == pytest.approx(0.7 * expected.sum(), rel=1e-9)
     on_target = torch.full((5, 3), rho, dtype=torch.float64)
-    assert KLSparsity(rho).penalty(on_target).item() == pytest.approx(0, abs=1e-12)
+    penalty = KLSparsity(rho).penalty(on_target, Batch(on_target))
+    assert penalty.item() == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("extreme", [0.0, 1.0])
 def test_kl_is_finite_for_units_that_never_change(extreme):
     code = torch.full((5, 3), extreme, requires_grad=True)
-    penalty = KLSparsity().penalty(code)
+    penalty = KLSparsity().penalty(code, Batch(code))
     penalty.backward()
     assert torch.isfinite(penalty)
     assert torch.isfinite(code.grad).all()
@@ -92,9 +95,12 @@ def test_gradients_by_finite_differences(sparsity, code):
         result = Forward(output, torch.zeros_like(code), None)
 
         def penalty(code):
-            return revival(x, code, result, decoder)
+            return revival(Batch(x), code, result, decoder)
     else:
-        penalty = sparsity.penalty
+
+        def penalty(code):
+            return sparsity.penalty(code, Batch(code))
+
     assert torch.autograd.gradcheck(penalty, code.requires_grad_())
 
 
@@ -116,14 +122,13 @@ def test_the_default_activation_is_the_sparsity_s(sparsity, digits):
 def test_a_larger_weight_lowers_the_penalty_of_unseen_rows(sparsity, weights, digits):
     train, test = digits[:1000], digits[1000:]
     found = [
-        sparsity(weight=1.0)
-        .penalty(
+        sparsity(weight=1.0).penalty(codes, Batch(codes)).item()
+        for codes in (
             torch.from_numpy(
                 _fit(train, sparsity=sparsity(weight=w), max_epochs=60).transform(test)
             )
+            for w in weights
         )
-        .item()
-        for w in weights
     ]
     assert found[0] > 1.2 * found[1] > 1.2 * found[2]
 
@@ -181,8 +186,8 @@ def test_a_silent_unit_is_revived_and_a_heard_one_is_not(code):
     heard[0, :2] = 1.0
     linear = code.clone().requires_grad_()
     result = Forward(decoder(heard).detach(), heard, None)
-    assert revival(x, linear, result, decoder) is None
-    loss = revival(x, linear, result, decoder)
+    assert revival(Batch(x), linear, result, decoder) is None
+    loss = revival(Batch(x), linear, result, decoder)
     (gradient,) = torch.autograd.grad(loss, linear)
     assert (gradient[:, :2] == 0).all()
     assert (gradient[:, 2:] != 0).all()
@@ -265,8 +270,9 @@ def test_the_default_is_l1(digits):
 
 def test_a_sparsity_of_ones_own(digits):
     class Hoyer(Sparsity):
-        def penalty(self, code):
-            return 0.1 * (code.abs().sum(1).square() / code.square().sum(1)).mean()
+        def penalty(self, code, batch):
+            ratio = code.abs().sum(1).square() / code.square().sum(1)
+            return 0.1 * batch.mean(ratio)
 
     codes = [
         _fit(digits[:200], sparsity=s, code_activation="sigmoid").transform(digits)

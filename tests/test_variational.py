@@ -21,14 +21,15 @@ from skae import (
     Poisson,
     VariationalAutoencoder,
 )
-from skae.engine.normal import (
+from skae.autoencoders.variational.normal import (
     divergence,
     log_ratio,
     squashed,
     surrounding_points,
     unsquashed,
 )
-from skae.engine.start import calibrate_spectrum
+from skae.autoencoders.variational.start import calibrate_spectrum
+from skae.data.batch import Batch
 
 QUICK = dict(max_epochs=3, random_state=0, architecture=Dense((8,)))
 
@@ -230,13 +231,13 @@ def _minimised(model, X, **changes):
     """Return what training minimises, in float64, as a function of nothing."""
     module = model.net_.module_for(np.dtype(np.float64))
     criterion = model.net_.criterion_.double().train()
-    x = torch.tensor((X - model.mean_) / model.scale_)
+    batch = Batch(torch.tensor((X - model.mean_) / model.scale_))
     for name, value in changes.items():
         setattr(criterion, name, value)
 
     def compute():
         module.generator = torch.Generator().manual_seed(0)
-        return criterion(module(x), x)
+        return criterion(module(batch), batch)
 
     return module, criterion, compute
 
@@ -331,14 +332,14 @@ def test_the_divergence_warms_up(table):
     seen = []
 
     class Spy(VariationalAutoencoder):
-        def _watchers(self):
+        def _callbacks(self):
             from skorch.callbacks import Callback
 
             class Weight(Callback):
                 def on_epoch_end(self, net, **kwargs):
                     seen.append(net.criterion_.warm_up)
 
-            return [*super()._watchers(), Weight()]
+            return [*super()._callbacks(), Weight()]
 
     cold = Spy(2, kl_warm_up=4, random_state=0, max_epochs=6).fit(table)
     assert seen == [0, 0.25, 0.5, 0.75, 1, 1]
@@ -366,12 +367,12 @@ def test_the_bound_of_draws_is_their_mean(table):
     """Against the formula: minus the logarithm of the mean of the weights."""
     model = VariationalAutoencoder(2, n_importance_samples=4, **QUICK).fit(table)
     module, criterion, compute = _minimised(model, table)
-    x = torch.tensor((table - model.mean_) / model.scale_)
+    batch = Batch(torch.tensor((table - model.mean_) / model.scale_))
     module.generator = torch.Generator().manual_seed(0)
-    result = module(x)
+    result = module(batch)
     assert result.output.shape == (4, 300, 5)
     losses = torch.stack(
-        [criterion.per_element(output, x).sum(1) for output in result.output]
+        [criterion.cells(output, batch).sum(1) for output in result.output]
     )
     weights = torch.exp(-losses - result.divergence)
     expected = -torch.log(weights.sum(0) / 4).mean()
@@ -502,7 +503,7 @@ def test_averages_divide_by_the_draws_made(n_draws, table):
         for part in (module.decoder.last, module.head, module.log_variance):
             part.weight.zero_()
             part.bias.zero_()
-    model.net_.settle()
+    model.net_.ready()
     rows = table[:3]
     expected = scipy.stats.norm.logpdf(rows, model.mean_, np.sqrt(model.dispersion_))
     expected = expected.sum(axis=1)

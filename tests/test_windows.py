@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skae.windows import SlidingWindows
+from skae.preprocessing.windows import SlidingWindows
 
 ONE_CHANNEL = "X of one axis is a series of one channel: that is documented"
 

@@ -17,15 +17,17 @@ class Architecture(BaseEstimator):
 
     The network sees flat rows, of shape (n_samples, n_values), whatever X is. `shape`
     is that of one row of X, n_values its product: ``(n_features,)`` for a table,
-    ``(1, 28, 28)`` for an image, ``(n_steps, n_channels)`` for a series.
+    ``(1, 28, 28)`` for an image, ``(n_steps, n_channels)`` for a series. None is a
+    length that varies: rows then are as wide as the longest of a batch and 0 beyond
+    their end, and modules are told their lengths.
     """
 
     vocabulary_size = None  # of tokens, for an architecture that takes them
 
     _parameter_constraints = {}
 
-    def starts_linear(self, shape):
-        """Tell whether :meth:`start_linear` is wanted before training.
+    def has_linear_start(self, shape):
+        """Tell whether :meth:`set_linear_maps` is wanted before training.
 
         Parameters
         ----------
@@ -61,8 +63,7 @@ class Architecture(BaseEstimator):
         Parameters
         ----------
         shape : tuple of int or None
-            Of a row. None is a length that varies: rows then are as wide as the longest
-            of a batch and NaN beyond their end.
+            Of a row.
         n_components : int
             The width of the code that the head will make of the body's output.
 
@@ -70,7 +71,8 @@ class Architecture(BaseEstimator):
         -------
         torch.nn.Module
             From (n_samples, n_values) to (n_samples, n_outputs); its attribute
-            `n_outputs` says how many those are.
+            `n_outputs` says how many those are. Where lengths vary, ``forward(x,
+            lengths)`` is told those of the rows, of shape (n_samples,).
         """
         raise NotImplementedError(f"{type(self).__name__} must define make_body.")
 
@@ -80,7 +82,7 @@ class Architecture(BaseEstimator):
         Parameters
         ----------
         shape : tuple of int or None
-            Of a row, as in :meth:`make_body`.
+            Of a row.
         n_components : int
         body, head : torch.nn.Module
             The encoder's, for a decoder that shares its weights.
@@ -88,12 +90,12 @@ class Architecture(BaseEstimator):
         Returns
         -------
         torch.nn.Module
-            From (n_samples, n_components) to (n_samples, n_values). A subclass of
-            :class:`SequenceDecoder` is told how long the rows are.
+            From (n_samples, n_components) to (n_samples, n_values). One that is told
+            lengths is a :class:`SequenceDecoder`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define make_decoder.")
 
-    def start_linear(self, module, encoding, decoding):
+    def set_linear_maps(self, module, encoding, decoding):
         """Set the weights so that the module is two linear maps, row to code to row.
 
         Parameters
@@ -106,7 +108,7 @@ class Architecture(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} has no linear path.")
 
-    def start_effects(self, module, effects):
+    def set_effects(self, module, effects):
         """Set the weights so that the last components add these rows to the output.
 
         Does nothing here: where there is no linear path, they stay random.
@@ -129,4 +131,5 @@ class SequenceDecoder(nn.Module):
     values before each step a decoder that `feeds_back` may read, None to read its own.
     """
 
+    reads_rows = True
     feeds_back = False

@@ -5,9 +5,9 @@ from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 from numbers import Integral, Real
 
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from skae._sklearn import Interval, StrOptions
 from skae.activations import ACTIVATION_CHOICES, make_activation
 from skae.architectures.base import Architecture
 from skae.architectures.dense import Dense

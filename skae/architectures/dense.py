@@ -4,10 +4,10 @@ from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 from torch.nn import functional as F
 
+from skae._sklearn import Interval, StrOptions
 from skae.activations import ACTIVATION_CHOICES, make_activation
 from skae.architectures.base import Architecture
 from skae.architectures.layers import BatchNorm, Dropout
@@ -93,7 +93,7 @@ class Dense(ShortcutMixin, Architecture):
         sizes = [n_components, *reversed(self._sizes(n_features))]
         return DenseDecoder(sizes, n_features, self._between, self.shortcut)
 
-    def start_stacked(self, module, layers):
+    def set_layers(self, module, layers):
         """Set the weights to those of one-layer networks, stacked.
 
         The linear path, if there is one, starts at zero on both sides.
@@ -112,7 +112,7 @@ class Dense(ShortcutMixin, Architecture):
             ):
                 _put(layer.head.weight, linear.weight)
                 linear.bias.copy_(layer.head.bias)
-            module.decoder.start_stacked([layer.decoder for layer in layers])
+            module.decoder.set_layers([layer.decoder for layer in layers])
 
     def _sizes(self, n_features):
         if self.hidden_sizes == "auto":
@@ -182,19 +182,19 @@ class DenseDecoder(DenseBody):
         """Return the output of the nonlinear and the linear path."""
         return self.last(super().forward(code))
 
-    def start_linear(self, decoding):
+    def set_linear_map(self, decoding):
         """Decode by these rows; nothing comes from other components or layers."""
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
         linear = self.last.weight[:, -self.n_components :]
         linear[:, : len(decoding)] = decoding.T
 
-    def start_effects(self, effects):
+    def set_effects(self, effects):
         """Let the last inputs add these rows; the other weights stay random."""
         self.last.weight[:, -len(effects) :] = effects.T
         nn.init.zeros_(self.last.bias)
 
-    def start_stacked(self, decoders):
+    def set_layers(self, decoders):
         """Take over the decoders of one-layer networks, in the encoder's order."""
         for linear, layer in zip(
             (*self.linears, self.last), reversed(decoders), strict=True
@@ -238,7 +238,7 @@ class TiedDecoder(nn.Module):
             hidden = F.linear(between(hidden), layer.weight.t(), bias)
         return hidden if linear_path is None else hidden + linear_path
 
-    def start_linear(self, decoding):
+    def set_linear_map(self, decoding):
         """Cancel what the nonlinear path gives for a code of 0: f(0) may not be 0."""
         was_training = self.training
         self.eval()
@@ -247,7 +247,7 @@ class TiedDecoder(nn.Module):
         last_bias -= self(zero)[0]
         self.train(was_training)
 
-    def start_stacked(self, decoders):
+    def set_layers(self, decoders):
         """Take over the biases of tied one-layer networks; the weights are shared."""
         for bias, layer in zip(
             (self.code_bias, *self.biases), reversed(decoders), strict=True

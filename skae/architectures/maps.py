@@ -52,7 +52,7 @@ class ConvolutionalDecoder(DecoderWithPath):
         """Return rows in the layout of the user's."""
         maps = self.linear(code).unflatten(1, self.first)
         rows = _rows(self.stages(_packed(maps)), self.channels_last)
-        return self.beside_path(rows, code)
+        return self.with_path(rows, code)
 
 
 class TiedConvolutionalDecoder(nn.Module):
@@ -86,7 +86,7 @@ class TiedConvolutionalDecoder(nn.Module):
         rows = _rows(maps, self.channels_last)
         return rows + path if path.shape[1] else rows
 
-    def start_linear(self, decoding):
+    def set_linear_map(self, decoding):
         """Do nothing: the encoder's weights are set, and the biases are zero."""
 
 

@@ -4,10 +4,10 @@ from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 from torch.nn import functional as F
 
+from skae._sklearn import Interval, StrOptions
 from skae.architectures.base import Architecture, SequenceDecoder
 from skae.architectures.layers import make_dropout
 from skae.architectures.shortcut import (
@@ -157,7 +157,7 @@ class Recurrent(ShortcutMixin, Architecture):
 
 
 class StepInput(nn.Module):
-    """(n, n_steps * n_channels), NaN beyond the end, to (n, n_steps, n_outputs)."""
+    """(n, n_steps * n_channels), 0 beyond the end, to (n, n_steps, n_outputs)."""
 
     def __init__(self, architecture, n_channels):
         super().__init__()
@@ -171,9 +171,8 @@ class StepInput(nn.Module):
             )
 
     def forward(self, x):
-        """Return the steps as layers read them, zero beyond the end."""
+        """Return the steps as layers read them."""
         steps = x.unflatten(1, (-1, self.n_channels))
-        steps = steps.masked_fill(steps.isnan(), 0.0)
         if self.embedding is None:
             return steps
         return self.embedding(steps.squeeze(2).long())
@@ -184,7 +183,6 @@ class RecurrentBody(nn.Module):
 
     def __init__(self, architecture, shape):
         super().__init__()
-        self.varies = shape[0] is None
         self.input = StepInput(architecture, shape[1])
         n_path = architecture._n_path(shape)
         self.appends_input = n_path is not None
@@ -205,18 +203,15 @@ class RecurrentBody(nn.Module):
             n_inputs = n_directions * architecture.hidden_size
         self.dropout = make_dropout(architecture.dropout)
 
-    def forward(self, x):
-        """Return what summarises each series."""
+    def forward(self, x, lengths=None):
+        """Return what summarises each series, of the lengths (n,) if they vary."""
         # A penalty on derivatives along x needs second ones, which cuDNN has not.
         if x.requires_grad and torch.backends.cudnn.enabled:
             with torch.backends.cudnn.flags(enabled=False):
-                return self._summary(x)
-        return self._summary(x)
+                return self._summary(x, lengths)
+        return self._summary(x, lengths)
 
-    def _summary(self, x):
-        lengths = None
-        if self.varies:
-            lengths = (~x[:, :: self.input.n_channels].isnan()).sum(1)
+    def _summary(self, x, lengths):
         steps = self.input(x)
         for number, cells in enumerate(self.layers):
             if number:
@@ -279,7 +274,7 @@ class RecurrentDecoder(DecoderWithPath, SequenceDecoder):
         steps = self._steps(code, n_steps, lengths, given)
         if self.reverse:
             steps = reversed_steps(steps, lengths)
-        return steps if self.of_tokens else self.beside_path(steps.flatten(1), code)
+        return steps if self.of_tokens else self.with_path(steps.flatten(1), code)
 
     def _longest(self, lengths, given):
         """Return how many steps to tell: those of the rows, padding included."""

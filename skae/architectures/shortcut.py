@@ -3,8 +3,9 @@
 import math
 
 import torch
-from sklearn.utils._param_validation import StrOptions
 from torch import nn
+
+from skae._sklearn import StrOptions
 
 SHORTCUT_CHOICES = [StrOptions({"pca", "random"}), None]
 _BEYOND_AXES = 1e-3  # size of the weights of components that no axis is left for
@@ -22,7 +23,7 @@ class ShortcutMixin:
     # What is left of the weights of the other path to the code, where the start is PCA.
     _kept_of_layers = 0.0
 
-    def starts_linear(self, shape):
+    def has_linear_start(self, shape):
         """Tell whether the linear path starts as PCA; see :class:`Architecture`."""
         return self.shortcut == "pca" and self._n_path(shape) is not None
 
@@ -32,7 +33,7 @@ class ShortcutMixin:
             return None
         return math.prod(shape)
 
-    def start_linear(self, module, encoding, decoding):
+    def set_linear_maps(self, module, encoding, decoding):
         """Start at two linear maps; see :class:`Architecture`."""
         n_axes, n_values = encoding.shape
         with torch.no_grad():
@@ -42,13 +43,13 @@ class ShortcutMixin:
             linear = head.weight[:, -n_values:]
             linear *= _BEYOND_AXES
             linear[:n_axes] = encoding
-            module.decoder.start_linear(decoding)
+            module.decoder.set_linear_map(decoding)
 
-    def start_effects(self, module, effects):
+    def set_effects(self, module, effects):
         """Start with the linear path of these inputs; see :class:`Architecture`."""
         if self.shortcut is not None and not self.tied:
             with torch.no_grad():
-                module.decoder.start_effects(effects)
+                module.decoder.set_effects(effects)
 
 
 class DecoderWithPath(nn.Module):
@@ -67,17 +68,17 @@ class DecoderWithPath(nn.Module):
         if n_values is not None:
             self.path = nn.Linear(n_components, n_values, bias=False)
 
-    def beside_path(self, rows, code):
+    def with_path(self, rows, code):
         """Return flat rows and what the path adds to them."""
         return rows if self.path is None else rows + self.path(code)
 
-    def start_linear(self, decoding):
+    def set_linear_map(self, decoding):
         """Decode by these rows; nothing comes from other components or layers."""
         for parameter in (self.last.weight, self.last.bias, self.path.weight):
             nn.init.zeros_(parameter)
         self.path.weight[:, : len(decoding)] = decoding.T
 
-    def start_effects(self, effects):
+    def set_effects(self, effects):
         """Let the last inputs add these rows; the other weights stay random."""
         self.path.weight[:, -len(effects) :] = effects.T
         nn.init.zeros_(self.last.bias)

@@ -5,10 +5,10 @@ from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 from torch.nn import functional as F
 
+from skae._sklearn import Interval, StrOptions
 from skae.activations import ACTIVATION_CHOICES
 from skae.architectures.attention import Block, LearnedPositions, Patches, Sinusoids
 from skae.architectures.base import Architecture, SequenceDecoder
@@ -265,9 +265,9 @@ class TransformerBody(nn.Module):
         n_positions = patches.n_patches() if self.pooling == "flatten" else 1
         self.n_outputs = n_positions * width
 
-    def forward(self, x):
-        """Return what summarises each row."""
-        hidden, observed = self._embedded(self.patches.grid(x))
+    def forward(self, x, lengths=None):
+        """Return what summarises each row, of the lengths (n,) if they vary."""
+        hidden, observed = self._embedded(self.patches.grid(x), lengths)
         if self.summary is not None:
             summary = self.summary.expand(len(x), 1, -1)
             hidden = torch.cat((summary, hidden), dim=1)
@@ -276,12 +276,13 @@ class TransformerBody(nn.Module):
             hidden = block(hidden, observed)
         return self._pooled(self.norm(hidden), observed)
 
-    def _embedded(self, grid):
+    def _embedded(self, grid, lengths):
         """Return the patches as the blocks read them, and which are observed."""
         size = grid.shape[1:-1]
         observed = None
-        if self.patches.varies:
-            observed = ~grid[..., 0].isnan()
+        if lengths is not None:
+            observed = torch.arange(size[0], device=grid.device) < lengths.unsqueeze(1)
+            # 0 there already, but no slope of the code either.
             grid = grid.masked_fill(~observed.unsqueeze(-1), 0.0)
         if self.tokens is not None:
             grid = self.tokens(grid.squeeze(-1).long())

@@ -1,4 +1,4 @@
-"""Objectives: one estimator class per kind of autoencoder."""
+"""Objectives: an estimator and all that it trains, each in a place of its own."""
 
 from skae.autoencoders.conditional import ConditionalVariationalAutoencoder
 from skae.autoencoders.contractive import ContractiveAutoencoder

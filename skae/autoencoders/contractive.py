@@ -4,20 +4,20 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skae._sklearn import Interval, StrOptions
 from skae.activations import ACTIVATIONS
-from skae.autoencoders.plain import AutoencoderModule, plus
-from skae.base import BaseAutoencoder
-from skae.outliers import ThresholdMixin
-from skae.validation import as_rows
+from skae.autoencoders.base import BaseAutoencoder
+from skae.autoencoders.module import AutoencoderModule, plus
+from skae.autoencoders.objective import Defaults
+from skae.roles.outliers import OutlierDetector
 
 _FEW_COMPONENTS = 4  # for which the exact Jacobian costs little more than an estimate
 
 
 class ContractiveModule(AutoencoderModule):
-    """(n, n_values) to :class:`Forward`, the Jacobian's norm in its penalty."""
+    """:class:`Batch` to :class:`Forward`, the Jacobian's norm in its penalty."""
 
     def __init__(
         self,
@@ -49,40 +49,40 @@ class ContractiveModule(AutoencoderModule):
             )
         self.jacobian = jacobian
 
-    def penalty(self, x, code):
+    def penalty(self, code, batch):
         """Return the penalty of the weights and the weighted norm of the Jacobian."""
         contraction = None
         if self.contraction_weight:
-            norm = getattr(self, self.jacobian)(x)
-            contraction = self.contraction_weight * norm.mean()
-        return plus(super().penalty(x, code), contraction)
+            norm = getattr(self, self.jacobian)(batch)
+            contraction = self.contraction_weight * batch.mean(norm)
+        return plus(super().penalty(code, batch), contraction)
 
-    def closed_form(self, x):
+    def closed_form(self, batch):
         """Return the squared norm of each row by the slope of the activation, (n,)."""
         with torch.enable_grad():
-            linear = self.head(x)
+            linear = self.head(batch.x)
             code = self.code_activation(linear)
             slope = self._gradient(code.sum(), linear)
         return slope.square() @ self.head.weight.square().sum(1)
 
-    def exact(self, x):
+    def exact(self, batch):
         """Return the squared norm of each row, a pass for each component, (n,)."""
         with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            code = self.encode(x)
+            x = batch.x.detach().requires_grad_()
+            code = self.encode(batch._replace(x=x))
             return sum(
                 self._gradient(unit.sum(), x).square().sum(1) for unit in code.unbind(1)
             )
 
-    def projection(self, x):
+    def projection(self, batch):
         """Return an unbiased estimate of the squared norm of each row, (n,).
 
-        A vector s of random signs has mean outer product I, so that the mean of
-        ``|s @ J| ** 2`` is the squared norm of J (Hutchinson 1990).
+        The mean squared length of random combinations of the rows of the Jacobian, the
+        coefficients being -1 or 1 (Hutchinson 1990).
         """
         with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            code = self.encode(x)
+            x = batch.x.detach().requires_grad_()
+            code = self.encode(batch._replace(x=x))
             total = 0.0
             for _ in range(self.n_projections):
                 coins = torch.empty_like(code).bernoulli_(0.5, generator=self.generator)
@@ -107,7 +107,7 @@ def _passes_on(body, n_outputs):
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class ContractiveAutoencoder(ThresholdMixin, BaseAutoencoder):
+class ContractiveAutoencoder(OutlierDetector, BaseAutoencoder):
     r"""Autoencoder whose code hardly moves when the row does.
 
     Minimises the reconstruction loss plus the squared Frobenius norm of the Jacobian
@@ -253,14 +253,14 @@ class ContractiveAutoencoder(ThresholdMixin, BaseAutoencoder):
     jacobian: str = "auto"
     n_projections: int = 1
 
-    _module_class = ContractiveModule
+    module_class = ContractiveModule
 
     _parameter_constraints = {
         **BaseAutoencoder._parameter_constraints,
         "contraction_weight": [Interval(Real, 0, None, closed="left")],
         "jacobian": [StrOptions({"auto", "closed_form", "exact", "projection"})],
         "n_projections": [Interval(Integral, 1, None, closed="left")],
-        **ThresholdMixin._parameter_constraints,
+        **OutlierDetector._parameter_constraints,
     }
 
     def jacobian_norm(self, X):
@@ -278,30 +278,27 @@ class ContractiveAutoencoder(ThresholdMixin, BaseAutoencoder):
         """
         check_is_fitted(self)
 
-        def norm(net, x):
+        def norm(net, batch):
             with torch.inference_mode(False):  # under which there are no gradients
-                x = x.clone()
-                squared = net.closed_form(x) if net.has_one_layer else net.exact(x)
+                batch = batch.map(torch.Tensor.clone)
+                squared = (net.closed_form if net.has_one_layer else net.exact)(batch)
             return squared.detach().sqrt()
 
-        return self._map(as_rows(self, X), norm) / self.scale_
+        return self._predictor.map(self._samples(X), norm) / self.scale_
 
     def _resolve(self):
         super()._resolve()
-        if self.architecture_.vocabulary_size is not None:
+        if "token" in self._codec.fields.kinds:
             raise ValueError(
                 "ContractiveAutoencoder needs rows along which a code has derivatives, "
                 f"not the tokens that {self.architecture_!r} takes."
             )
 
-    @property
-    def _code_activation(self):
-        return "sigmoid" if self.code_activation is None else self.code_activation
+    defaults = Defaults(code_activation="sigmoid")
 
-    def _module_params(self, columns, lengths):
+    def _module_parameters(self):
         return {
-            **super()._module_params(columns, lengths),
-            "module__contraction_weight": self.contraction_weight,
-            "module__jacobian": self.jacobian,
-            "module__n_projections": self.n_projections,
+            "contraction_weight": self.contraction_weight,
+            "jacobian": self.jacobian,
+            "n_projections": self.n_projections,
         }

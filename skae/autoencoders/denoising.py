@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from skae.autoencoders.plain import AutoencoderModule
-from skae.base import BaseAutoencoder
+from skae.autoencoders.base import BaseAutoencoder
+from skae.autoencoders.objective import Defaults
 from skae.corruption import GaussianNoise, WordDropout
-from skae.outliers import ThresholdMixin
+from skae.roles.outliers import OutlierDetector
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class DenoisingAutoencoder(ThresholdMixin, BaseAutoencoder):
+class DenoisingAutoencoder(OutlierDetector, BaseAutoencoder):
     r"""Autoencoder that gives back the clean row for a corrupted one.
 
     Minimises the mean over rows of ``loss(g(f(c(x))), x)``, with a corruption c drawn
@@ -139,15 +139,9 @@ class DenoisingAutoencoder(ThresholdMixin, BaseAutoencoder):
     (200, 64)
     """
 
-    _module_class = AutoencoderModule
-
     _parameter_constraints = {
         **BaseAutoencoder._parameter_constraints,
-        **ThresholdMixin._parameter_constraints,
+        **OutlierDetector._parameter_constraints,
     }
 
-    @property
-    def _default_corruption(self):
-        if self.architecture_.vocabulary_size is not None:
-            return WordDropout()
-        return GaussianNoise(0.3)
+    defaults = Defaults(corruption=GaussianNoise, corruption_of_tokens=WordDropout)

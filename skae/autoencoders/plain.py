@@ -2,168 +2,12 @@
 
 from dataclasses import dataclass
 
-from torch import nn
-
-from skae.activations import make_activation
-from skae.architectures import SequenceDecoder
-from skae.autoencoders.lengths import Lengths
-from skae.base import BaseAutoencoder
-from skae.corruption import Corrupt
-from skae.engine.forward import Forward
-from skae.outliers import ThresholdMixin
-
-
-class AutoencoderModule(nn.Module):
-    """(n, n_values) to :class:`Forward`: body, head, code, decoder.
-
-    Parameters
-    ----------
-    architecture : Architecture
-    shape : tuple of int or None
-        Of one row; see :class:`Architecture`.
-    n_components : int
-    code_activation : str, torch.nn.Module class or None
-    l1_penalty : float
-        Weight of the sum of the absolute weights.
-    corrupt : tuple of the arguments of Corrupt, or None
-    lengths : tuple of float and int, or None
-        Of rows of unequal length: see :class:`Lengths`.
-    """
-
-    def __init__(
-        self,
-        architecture,
-        shape,
-        n_components,
-        code_activation,
-        l1_penalty,
-        corrupt=None,
-        lengths=None,
-    ):
-        super().__init__()
-        self.corrupt = nn.Identity() if corrupt is None else Corrupt(*corrupt)
-        self.body = architecture.make_body(shape, n_components)
-        self.head = nn.Linear(self.body.n_outputs, n_components)
-        self.code_activation = make_activation(code_activation)
-        self.decoder = architecture.make_decoder(
-            shape, n_components, self.body, self.head
-        )
-        self.lengths = None
-        if lengths is not None:
-            self.lengths = Lengths(n_components, shape[-1], *lengths)
-        self.of_sequences = isinstance(self.decoder, SequenceDecoder)
-        self.spares_encoder = (
-            corrupt is not None
-            and corrupt[0].spares_encoder
-            and self.of_sequences
-            and self.decoder.feeds_back
-        )
-        self.l1_penalty = l1_penalty
-
-    def encode(self, x):
-        """Return the code, shape (n, n_components)."""
-        return self.code_activation(self.head(self.body(x)))
-
-    def decode(self, code, lengths=None, given=None):
-        """Return the decoder's output, before the loss's output activation.
-
-        Parameters
-        ----------
-        code : Tensor of shape (n, n_components)
-        lengths : Tensor of shape (n,), or None
-            Of series of unequal length; None is what the codes tell.
-        given : Tensor of shape (n, n_values), or None
-            Rows to feed the decoder with, if it feeds back; None is its own output.
-        """
-        if not self.of_sequences:
-            return self.decoder(code)
-        if lengths is None and self.lengths is not None:
-            lengths = self.lengths(code)
-        return self.decoder(code, lengths, given)
-
-    def decode_like(self, code, x):
-        """Decode codes of the rows x: as long as they are, and fed with them."""
-        if not self.of_sequences:
-            return self.decoder(code)
-        rows = self.rows(x)
-        return self.decode(code, self.lengths_of(rows), rows)
-
-    def decode_draws(self, codes, x):
-        """Decode codes of shape (..., n, n_components), drawn for the rows x."""
-        if codes.ndim == 2:
-            return self.decode_like(codes, x)
-        repeated = x.expand(len(codes), *x.shape).flatten(0, 1)
-        output = self.decode_like(codes.flatten(0, 1), repeated)
-        return output.unflatten(0, codes.shape[:2])
-
-    def decode_rows(self, code, read, lengths=None):
-        """Decode codes to rows, by `read` of the output; NaN beyond their end."""
-        if self.lengths is None:
-            return read(self.decode(code))
-        if lengths is None:
-            lengths = self.lengths(code)
-        return self.lengths.cut(read(self.decode(code, lengths)), lengths)
-
-    def lengths_of(self, rows):
-        """Return the lengths of rows, or None where they all have the same."""
-        return None if self.lengths is None else self.lengths.of_rows(rows)
-
-    def rows(self, x):
-        """Return the rows of x without what stands beside them."""
-        return x
-
-    def joined(self, code, x):
-        """Return what the decoder is given of the codes of x: the codes."""
-        return code
-
-    def output(self, x):
-        """Return the decoder's output for the code of x: inference, without noise."""
-        return self.decode_like(self.joined(self.encode(x), x), x)
-
-    def reconstruction(self, x, read):
-        """Return rows decoded from the codes of x and their lengths alone."""
-        code = self.joined(self.encode(x), x)
-        return self.decode_rows(code, read, self.lengths_of(self.rows(x)))
-
-    def corrupted(self, x):
-        """Return the rows with noise."""
-        return self.corrupt(x)
-
-    def encoded_and_fed(self, x):
-        """Return what training encodes, and what it feeds decoders with."""
-        corrupted = self.corrupted(x)
-        return (x if self.spares_encoder else corrupted), corrupted
-
-    def forward(self, x):
-        """Return output, code and penalty of a training pass."""
-        x, fed = self.encoded_and_fed(x)
-        code = self.encode(x)
-        return Forward(self.decode_like(code, fed), code, self.penalty(x, code))
-
-    def penalty(self, x, code):
-        """Return what is added to the loss, a scalar, or None.
-
-        x is what was encoded, corrupted if there is a corruption.
-        """
-        penalty = None
-        if self.lengths is not None:
-            penalty = self.lengths.penalty(self.joined(code, x), self.rows(x))
-        if not self.l1_penalty:
-            return penalty
-        weights = (p for p in self.parameters() if p.ndim > 1)
-        size = sum(weight.abs().sum() for weight in weights)
-        return plus(penalty, self.l1_penalty * size)
-
-
-def plus(penalty, other):
-    """Add two penalties, each a scalar or None."""
-    if penalty is None or other is None:
-        return other if penalty is None else penalty
-    return penalty + other
+from skae.autoencoders.weighted import WeightedAutoencoder
+from skae.roles.outliers import OutlierDetector
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class Autoencoder(ThresholdMixin, BaseAutoencoder):
+class Autoencoder(OutlierDetector, WeightedAutoencoder):
     """Autoencoder that minimises the reconstruction loss and nothing else.
 
     An encoder f and a decoder g, trained together to minimise the mean over rows of
@@ -297,9 +141,7 @@ class Autoencoder(ThresholdMixin, BaseAutoencoder):
     array([1, 1, 1])
     """
 
-    _module_class = AutoencoderModule
-
     _parameter_constraints = {
-        **BaseAutoencoder._parameter_constraints,
-        **ThresholdMixin._parameter_constraints,
+        **WeightedAutoencoder._parameter_constraints,
+        **OutlierDetector._parameter_constraints,
     }

@@ -1,21 +1,21 @@
 """The sparse autoencoder: few units of the code speak for each row."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
 from skae.architectures import Dense
-from skae.autoencoders.plain import AutoencoderModule, plus
-from skae.base import BaseAutoencoder
-from skae.engine.forward import Forward
-from skae.outliers import ThresholdMixin
+from skae.autoencoders.module import AutoencoderModule, Forward, plus
+from skae.autoencoders.objective import Defaults, resolved
+from skae.autoencoders.weighted import WeightedAutoencoder
+from skae.roles.outliers import OutlierDetector
 from skae.sparsity import L1, Sparsity
-from skae.validation import own
 
 
 class SparseModule(AutoencoderModule):
-    """(n, n_values) to :class:`Forward`, with a code that a sparsity acts on."""
+    """:class:`Batch` to :class:`Forward`, with a code that a sparsity acts on."""
 
     def __init__(self, sparsity, loss, *, n_components, **kwargs):
         super().__init__(n_components=n_components, **kwargs)
@@ -23,38 +23,59 @@ class SparseModule(AutoencoderModule):
         with torch.no_grad():
             sparsity.start(self.head, self.decoder)
         self.sparsity = sparsity
+        self.select = sparsity.make_selector(n_components)
         self.revival = sparsity.make_revival(n_components, loss)
 
-    def encode(self, x):
+    def encode(self, batch):
         """Return the code, shape (n, n_components)."""
-        linear = self.head(self.body(x))
-        return self.sparsity.select(linear, self.code_activation, encoding=True)
+        linear = self.head(self.hidden(batch))
+        return self._selected(linear, batch, encoding=True)
 
-    def forward(self, x):
+    def _selected(self, linear, batch, *, encoding=False):
+        code = self.select(linear, self.code_activation, batch, encoding=encoding)
+        if getattr(code, "shape", None) != linear.shape:
+            raise ValueError(
+                f"The selection of {type(self.sparsity).__name__} must return codes of "
+                f"shape (n, n_components), here {tuple(linear.shape)}. Got "
+                f"{getattr(code, 'shape', code)}."
+            )
+        return code
+
+    def forward(self, batch):
         """Return output, code and penalty of a training pass."""
-        encoded, fed = self.encoded_and_fed(x)
-        linear = self.head(self.body(encoded))
-        code = self.sparsity.select(linear, self.code_activation)
-        output = self.decode_like(code, fed)
-        result = Forward(output, code, self.penalty(encoded, code))
+        encoded, fed = self.corrupted(batch)
+        linear = self.head(self.hidden(encoded))
+        code = self._selected(linear, encoded)
+        output = self.decode(code, fed)
+        result = Forward(output, code, self.penalty(code, encoded))
         if self.training and self.revival is not None:
 
             def decode(code):  # of one row as well, where rows are of one shape
-                if not self.of_sequences:
-                    return self.decode(code)
-                return self.decode_like(code.expand(len(fed), -1), fed)
+                if self.reads_rows:
+                    code = code.expand(len(linear), -1)
+                return self.decode(code, fed)
 
-            auxiliary = self.revival(x, linear, result, decode)
+            auxiliary = self.revival(batch, linear, result, decode)
             result = result._replace(penalty=plus(result.penalty, auxiliary))
         return result
 
-    def penalty(self, x, code):
+    def penalty(self, code, batch):
         """Return the sparsity's penalty and that of the weights."""
-        return plus(super().penalty(x, code), self.sparsity.penalty(code))
+        penalty = self.sparsity.penalty(code, batch)
+        if penalty is not None and penalty.ndim:
+            raise ValueError(
+                f"{type(self.sparsity).__name__}.penalty must return a scalar or None, "
+                f"not a tensor of shape {tuple(penalty.shape)}."
+            )
+        return plus(super().penalty(code, batch), penalty)
+
+
+def _overcomplete(n_features):
+    return 4 * n_features
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
+class SparseAutoencoder(OutlierDetector, WeightedAutoencoder):
     r"""Autoencoder whose code is sparse: few units are active in each row.
 
     Minimises the reconstruction loss under a sparsity of the code h(x): a penalty,
@@ -204,48 +225,42 @@ class SparseAutoencoder(ThresholdMixin, BaseAutoencoder):
 
     sparsity: Sparsity | None = None
 
-    _module_class = SparseModule
+    module_class = SparseModule
 
     _parameter_constraints = {
-        **BaseAutoencoder._parameter_constraints,
+        **WeightedAutoencoder._parameter_constraints,
         "sparsity": [Sparsity, None],
-        **ThresholdMixin._parameter_constraints,
+        **OutlierDetector._parameter_constraints,
     }
+
+    defaults = Defaults(architecture=partial(Dense, ()), n_components=_overcomplete)
 
     def _resolve(self):
         super()._resolve()
-        self.sparsity_ = own(self.sparsity, L1(1e-3))
+        self.sparsity_ = resolved(self.sparsity, lambda: L1(1e-3))
 
-    @property
-    def _default_architecture(self):
-        return Dense(())
-
-    def _auto_components(self, n_features):
-        return 4 * n_features
-
-    @property
-    def _code_activation(self):
-        if self.code_activation is None:
-            return self.sparsity_.code_activation
-        return self.code_activation
-
-    def _module_params(self, columns, lengths):
+    def _module_parameters(self):
         return {
-            **super()._module_params(columns, lengths),
-            "module__sparsity": self.sparsity_,
-            "module__loss": self.loss_.for_unit(self.scale_),
+            "sparsity": self.sparsity_,
+            "loss": self._network_loss.loss,
+            "code_activation": self.code_activation or self.sparsity_.code_activation,
         }
 
-    def _after_training(self, X, rng, n_seen, beside=None):
-        super()._after_training(X, rng, n_seen, beside)
-        n_active = torch.zeros(self.n_components_, dtype=torch.int64)
+    def _summarise(self, samples, rng, n_seen):
+        super()._summarise(samples, rng, n_seen)
+        n_active = torch.zeros(self.n_components_, dtype=torch.float64)
 
-        def count(net, x):
-            n_active.add_(self.sparsity_.is_active(net.encode(x)).sum(0).cpu())
-            return torch.empty(len(x), 0)
+        def count(net, batch):
+            active = self.sparsity_.is_active(net.encode(batch)).double()
+            if batch.weight is not None:
+                active *= batch.weight.double().unsqueeze(1)
+            n_active.add_(active.sum(0).cpu())
+            return torch.empty(len(active), 0)
 
-        self._map(X, count, 0)
-        known = self._n_active if n_seen else 0
-        self._n_active = known + n_active.numpy()
-        self.activation_frequency_ = self._n_active / self.n_samples_seen_
+        self._predictor.map(samples, count, 0)
+        if not n_seen:
+            self._n_active, self._n_counted = 0.0, 0.0
+        self._n_active = self._n_active + n_active.numpy()
+        self._n_counted += samples.n_observations
+        self.activation_frequency_ = self._n_active / self._n_counted
         self.dead_units_ = np.flatnonzero(self.activation_frequency_ == 0)

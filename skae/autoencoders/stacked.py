@@ -6,14 +6,14 @@ import numpy as np
 from sklearn.base import clone
 
 from skae.architectures import Dense
+from skae.autoencoders.base import BaseAutoencoder
 from skae.autoencoders.contractive import ContractiveAutoencoder
 from skae.autoencoders.denoising import DenoisingAutoencoder
-from skae.autoencoders.plain import Autoencoder, AutoencoderModule
+from skae.autoencoders.plain import Autoencoder
 from skae.autoencoders.sparse import SparseAutoencoder
-from skae.base import BaseAutoencoder
+from skae.codecs import CodeCodec
 from skae.losses import SquaredError
-from skae.outliers import ThresholdMixin
-from skae.sparsity import TopK
+from skae.roles.outliers import OutlierDetector
 
 _LAYERS = (
     Autoencoder,
@@ -30,7 +30,7 @@ _HANDED_DOWN = (
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
+class StackedAutoencoder(OutlierDetector, BaseAutoencoder):
     r"""Deep autoencoder whose layers are trained one after the other, then together.
 
     Each layer of the encoder starts as an autoencoder of its own, with one hidden
@@ -186,13 +186,11 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
     layer: BaseAutoencoder | None = None
     fine_tune: bool = True
 
-    _module_class = AutoencoderModule
-
     _parameter_constraints = {
         **BaseAutoencoder._parameter_constraints,
         "layer": "no_validation",  # see _resolve
         "fine_tune": ["boolean"],
-        **ThresholdMixin._parameter_constraints,
+        **OutlierDetector._parameter_constraints,
     }
 
     def _resolve(self):
@@ -220,21 +218,24 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
                 f"layer must be None or an object of {names}. Got {self.layer!r}."
             )
         self.layer._validate_params()
-        if isinstance(getattr(self.layer, "sparsity", None), TopK):
+        sparsity = getattr(self.layer, "sparsity", None)
+        if sparsity is not None and sparsity.selects:
             raise ValueError(
-                "layer=SparseAutoencoder(sparsity=TopK(...)) cannot be stacked: hidden "
-                "layers keep all their units. Use L1 or KLSparsity."
+                f"layer=SparseAutoencoder(sparsity={sparsity!r}) cannot be stacked: "
+                "hidden layers keep all their units. Use L1 or KLSparsity."
             )
 
-    @property
-    def _starts_linear(self):
+    def _starts_at_axes(self):
         return False
 
-    def _epochs_for(self, n_rows, validated):
-        return super()._epochs_for(n_rows, validated) if self.fine_tune else 0
+    def _plan(self, n_rows, validated):
+        batch_size, epochs = super()._plan(n_rows, validated)
+        return batch_size, epochs if self.fine_tune else 0
 
-    def _start(self, X, X_val, columns, axes, variances, beside):
+    def _start(self, start):
         """Train the layers and put them into the network."""
+        X, validation = start.samples.X, start.validation
+        X_val = None if validation is None else validation.X
         sizes = [len(linear.weight) for linear in self.net_.module_.body.linears]
         rng = np.random.default_rng(self.net_.seed)
         self.layers_ = []
@@ -244,18 +245,16 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
                 X_val = None if X_val is None else self.layers_[-1].transform(X_val)
             layer = self._make_layer(
                 n_units,
-                loss=_CodeError(output_activation=self.architecture_.activation)
-                if self.layers_
-                else self.loss_,
+                is_first=not self.layers_,
                 is_last=len(self.layers_) == len(sizes),
                 seed=int(rng.integers(2**31)),
             )
             self.layers_.append(layer.fit(X, X_val=X_val))
-        self.architecture_.start_stacked(
+        self.architecture_.set_layers(
             self.net_.module_, [layer.net_.module_ for layer in self.layers_]
         )
 
-    def _make_layer(self, n_units, *, loss, is_last, seed):
+    def _make_layer(self, n_units, *, is_first, is_last, seed):
         """Return the unfitted estimator of one layer."""
         if self.layer is None:
             layer = Autoencoder().set_params(
@@ -266,9 +265,13 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
         activation = self.architecture_.activation
         if is_last:
             activation = self.code_activation or "identity"
+        architecture, loss = Dense, self.loss_
+        if not is_first:
+            architecture = DenseOnCodes
+            loss = SquaredError(output_activation=self.architecture_.activation)
         layer.set_params(
             n_components=n_units,
-            architecture=Dense((), tied=self.architecture_.tied, shortcut=None),
+            architecture=architecture((), tied=self.architecture_.tied, shortcut=None),
             loss=loss,
             code_activation=activation,
             device=self.device,
@@ -278,7 +281,10 @@ class StackedAutoencoder(ThresholdMixin, BaseAutoencoder):
         return layer
 
 
-class _CodeError(SquaredError):
-    """Squared error of codes, which are neither centred nor scaled on the way up."""
+@dataclass(eq=False, repr=False)
+class DenseOnCodes(Dense):
+    """Layers above the first of a stack: codes are neither centred nor scaled."""
 
-    is_bounded = True
+    def make_codec(self, X):
+        """Make the codec of codes; see :class:`Architecture`."""
+        return CodeCodec()

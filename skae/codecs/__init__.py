@@ -1,13 +1,21 @@
 """Codecs: what users have becomes flat rows for a network, and back."""
 
-from skae.codecs.arrays import Codec, array_codec, table_codec
+from skae.codecs.arrays import (
+    Codec,
+    CodeCodec,
+    array_codec,
+    checked_rows,
+    table_codec,
+)
 from skae.codecs.forms import count_axes, is_ragged
 from skae.codecs.sequences import TokensCodec, sequence_codec
 
 __all__ = [
+    "CodeCodec",
     "Codec",
     "TokensCodec",
     "array_codec",
+    "checked_rows",
     "count_axes",
     "is_ragged",
     "sequence_codec",

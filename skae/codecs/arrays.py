@@ -4,17 +4,23 @@ import math
 import warnings
 
 import numpy as np
+import scipy.sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from skae._sklearn import num_samples
 from skae.codecs.forms import as_array, count_axes, is_ragged
-from skae.validation import as_table
+from skae.data.checks import as_table
+from skae.data.fields import Field, Fields
+from skae.data.ragged import Ragged
 
 _FEW_CHANNELS = 4  # as many as pictures have, with transparency
 
 
 class Codec:
     """Rows of a table: a matrix of shape (n_samples, n_features), frames included.
+
+    Base of the codecs, for what turns other forms of X into flat rows and back.
 
     Attributes
     ----------
@@ -23,14 +29,31 @@ class Codec:
         None stands for a length that varies.
     is_table : bool
         Whether X has a column for each feature.
+    kind : str
+        What the values are; see :class:`Field`.
+    names : tuple of str or None
+        The user's names of the columns of a table.
     """
 
     is_table = True
+    kind = "number"
+    n_levels = None
 
     def __init__(self, shape=None):
         self.shape = shape
+        self.names = None
 
-    def rows(self, estimator, X, *, reset, name):
+    @property
+    def fields(self):
+        """The :class:`Fields` of the flat rows; channels where lengths vary."""
+        n_columns = self.shape[-1] if None in self.shape else math.prod(self.shape)
+        names = self.names
+        if names is not None and len(names) != n_columns:
+            names = None
+        columns = slice(0, n_columns)
+        return Fields((Field(self.kind, columns, names, self.n_levels),))
+
+    def rows(self, estimator, X, *, reset=False, name="X"):
         """Return X as a matrix of rows: an ndarray, CSR matrix or :class:`Ragged`.
 
         Parameters
@@ -50,6 +73,9 @@ class Codec:
                 f"input_shape={self.shape} has {math.prod(self.shape)} values, but the "
                 f"rows of {name} have {rows.shape[1]}."
             )
+        if reset:
+            names = getattr(estimator, "feature_names_in_", None)
+            self.names = None if names is None else tuple(names)
         return rows
 
     def restore(self, values, leading=(), *, cells=False):
@@ -57,7 +83,7 @@ class Codec:
 
         Parameters
         ----------
-        values : ndarray of shape (n_samples, n_values)
+        values : ndarray of shape (n_samples, n_values), or Ragged
         leading : tuple of int
             Axes that n_samples is the product of, where they are several.
         cells : bool
@@ -65,9 +91,23 @@ class Codec:
         """
         return values.reshape(*leading, values.shape[1]) if leading else values
 
+    def restore_cells(self, values, like):
+        """Return a value for each cell in the form of `like`, a frame if it is one."""
+        if not hasattr(like, "columns"):
+            return self.restore(values, cells=True)
+        if hasattr(like, "iloc"):
+            return type(like)(values, index=like.index, columns=like.columns)
+        return type(like)(values, schema=list(like.columns))
+
     def place(self, column):
         """Name a column of the flat rows, for messages."""
         return f"column {column}"
+
+
+class CodeCodec(Codec):
+    """The codes of another network, which are taken as they are."""
+
+    kind = "code"
 
 
 class ColumnsCodec(Codec):
@@ -84,7 +124,7 @@ class ColumnsCodec(Codec):
         super().__init__(_checked_shape(input_shape))
         self.channels_last = channels_last
 
-    def rows(self, estimator, X, *, reset, name):
+    def rows(self, estimator, X, *, reset=False, name="X"):
         """Return X as a matrix of rows; see :class:`Codec`."""
         if reset and self.shape is None:
             table = as_table(estimator, as_array(X), reset=True, name=name)
@@ -112,7 +152,7 @@ class ArrayCodec(Codec):
         if n_features_axis is not None:
             self.n_features = shape[n_features_axis]
 
-    def rows(self, estimator, X, *, reset, name):
+    def rows(self, estimator, X, *, reset=False, name="X"):
         """Return X as a matrix of rows; see :class:`Codec`."""
         _refuse_ragged(X)
         array = check_array(
@@ -142,6 +182,29 @@ class ArrayCodec(Codec):
     def place(self, column):
         """Name a value of a row, for messages."""
         return f"position {tuple(map(int, np.unravel_index(column, self.shape)))}"
+
+
+def checked_rows(codec, rows, X):
+    """Return what a codec made of X, or say what is wrong with it."""
+    kind = type(codec).__name__
+    is_matrix = isinstance(rows, np.ndarray | Ragged) or scipy.sparse.issparse(rows)
+    if not is_matrix or len(rows.shape) != 2:
+        raise TypeError(
+            f"{kind}.rows must return a matrix of shape (n_samples, n_values): an "
+            f"ndarray, CSR matrix or Ragged. Got {type(rows).__name__}."
+        )
+    if not isinstance(codec.shape, tuple):
+        raise TypeError(
+            f"{kind}.rows must set `shape`, that of a row, a tuple. It is "
+            f"{codec.shape!r}."
+        )
+    n_values = rows.shape[1] if None in codec.shape else math.prod(codec.shape)
+    if rows.shape[1] != n_values or rows.shape[0] != num_samples(X):
+        raise ValueError(
+            f"{kind}.rows made {rows.shape[0]} rows of {rows.shape[1]} values, but X "
+            f"has {num_samples(X)} rows, and `shape` says {codec.shape}."
+        )
+    return rows
 
 
 def table_codec(X):

@@ -5,9 +5,9 @@ from sklearn.utils.validation import validate_data
 
 from skae.codecs.arrays import ArrayCodec, Codec, ColumnsCodec
 from skae.codecs.forms import as_array, count_axes, is_ragged, rows_of
-from skae.engine.batches import working_dtype
-from skae.ragged import Ragged, split_padded
-from skae.validation import as_table
+from skae.data.checks import as_table
+from skae.data.ragged import Ragged
+from skae.data.samples import working_dtype
 
 
 class SequencesCodec(Codec):
@@ -25,7 +25,7 @@ class SequencesCodec(Codec):
         self.n_axes = first.ndim
         self.columns = _columns(row)
 
-    def rows(self, estimator, X, *, reset, name):
+    def rows(self, estimator, X, *, reset=False, name="X"):
         """Return X as a :class:`Ragged`; see :class:`Codec`."""
         elements = rows_of(X)
         if elements is None and count_axes(X) == 3:
@@ -84,7 +84,7 @@ class SequencesCodec(Codec):
 
     def restore(self, values, leading=(), *, cells=False):
         """Return values as a list of series, or nested lists; see :class:`Codec`."""
-        series = split_padded(values, self.shape[1])
+        series = values.split()
         if self.n_axes == 1:
             series = [array[:, 0] for array in series]
         return _nested(series, leading)
@@ -102,14 +102,16 @@ class TokensCodec(Codec):
     padding_token : int or None
     """
 
+    kind = "token"
+
     def __init__(self, X, vocabulary_size, padding_token):
         super().__init__((None, 1))
-        self.vocabulary_size = vocabulary_size
+        self.vocabulary_size = self.n_levels = vocabulary_size
         self.padding_token = padding_token
         self.is_table = not isinstance(X, list | tuple) and count_axes(X) == 2
         self.width = np.shape(X)[1] if self.is_table else None
 
-    def rows(self, estimator, X, *, reset, name):
+    def rows(self, estimator, X, *, reset=False, name="X"):
         """Return X as a :class:`Ragged`; see :class:`Codec`."""
         if self.is_table:
             table = as_table(estimator, X, reset=reset, name=name)
@@ -163,14 +165,13 @@ class TokensCodec(Codec):
         fill, dtype = self.padding_token or 0, np.int64
         if cells:
             fill, dtype = np.nan, values.dtype
-        if self.is_table:
-            table = np.full((len(values), self.width), fill, dtype=dtype)
-            n_kept = min(self.width, values.shape[1])
-            observed = ~np.isnan(values[:, :n_kept])
-            table[:, :n_kept][observed] = values[:, :n_kept][observed]
-            return table.reshape(*leading, self.width) if leading else table
-        sequences = split_padded(values, 1)
-        return _nested([array[:, 0].astype(dtype) for array in sequences], leading)
+        if not self.is_table:
+            tokens = [array[:, 0].astype(dtype) for array in values.split()]
+            return _nested(tokens, leading)
+        dense = values.toarray(fill)[:, : self.width]
+        table = np.full((len(values), self.width), fill, dtype=dtype)
+        table[:, : dense.shape[1]] = dense
+        return table.reshape(*leading, self.width) if leading else table
 
 
 def sequence_codec(X, input_shape):

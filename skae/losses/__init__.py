@@ -2,10 +2,11 @@
 
 from sklearn.base import clone
 
-from skae.losses.base import Loss
+from skae.losses.base import Loss, ScaledLoss
 from skae.losses.densities import Gaussian, HuberDensity, Laplace
 from skae.losses.discrete import BinaryCrossEntropy, CrossEntropy, Poisson
 from skae.losses.errors import AbsoluteError, Huber, SquaredError
+from skae.losses.network import NetworkLoss
 
 LOSSES = {
     "squared_error": SquaredError,
@@ -27,7 +28,9 @@ __all__ = [
     "Huber",
     "Laplace",
     "Loss",
+    "NetworkLoss",
     "Poisson",
+    "ScaledLoss",
     "SquaredError",
     "as_likelihood",
     "make_loss",
@@ -59,5 +62,6 @@ def as_likelihood(loss):
         return _LIKELIHOODS[type(loss)](**loss.get_params())
     raise ValueError(
         f"loss={loss!r} is no likelihood, which a variational estimator needs. Use "
-        "Gaussian, Laplace, BinaryCrossEntropy, CrossEntropy or Poisson."
+        "Gaussian, Laplace, BinaryCrossEntropy, CrossEntropy or Poisson, or say "
+        "is_likelihood = True in its class if it is one."
     )

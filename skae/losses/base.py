@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
-from sklearn.utils._param_validation import StrOptions
+import torch
+from sklearn.base import BaseEstimator
 from torch import nn
 
+from skae._sklearn import StrOptions
 from skae.activations import ACTIVATION_CHOICES, RANGES, make_activation
 
 # Making a module costs as much as a small batch; output activations hold no state.
@@ -16,19 +18,22 @@ _shared_activation = lru_cache(maxsize=None)(make_activation)
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Loss(BaseEstimator):
-    """Base of the losses: a negative log-likelihood per element, and its range.
+    """Base of the losses: what each element of a reconstruction costs.
 
-    A subclass defines :meth:`per_element` and what sets it apart: `natural_activation`
-    is what ``output_activation="auto"`` stands for, `range` the closed interval of X on
-    which the loss is defined. Variational estimators take those that have no unit: a
-    negative log-likelihood in nats, with nothing left out; with :meth:`draw` they draw
-    rows too.
+    A subclass defines :meth:`per_element`, for rows in the units of X, and what sets it
+    apart: `natural_activation` is what ``output_activation="auto"`` stands for, `range`
+    the closed interval of X on which the loss is defined, `kinds` the kinds of
+    :class:`Field` it is for. A negative log-likelihood in nats, with nothing left out,
+    says so by ``is_likelihood = True``, and by ``is_density = True`` if X is
+    continuous: variational estimators take no other. With :meth:`draw` they draw rows.
     """
 
     output_activation: str | type = "auto"
 
     natural_activation = nn.Identity
     range = (-np.inf, np.inf)
+    kinds = ("number", "code")
+    is_likelihood = False  # in nats: a negative logarithm of a probability or density
     is_density = False  # of a continuous X: the loss may be negative
     scores_classes = False  # the output has one axis more, a score for each class
     given_variance = None  # of a density whose width is not learned
@@ -43,25 +48,32 @@ class Loss(BaseEstimator):
             return _shared_activation(self.natural_activation)
         return _shared_activation(self.output_activation)
 
+    def reconstruction(self, output):
+        """Return the rows that the decoder's output stands for."""
+        return self.activation()(output)
+
     def per_element(self, output, x):
         """Return the loss of each element.
 
         Parameters
         ----------
-        output : Tensor of shape (n_samples, n_features)
+        output : Tensor of shape (..., n_samples, n_features)
             What the decoder gives, before the output activation.
-        x : Tensor of shape (n_samples, n_features)
+        x : Tensor of the same shape
             The target.
 
         Returns
         -------
-        Tensor of shape (n_samples, n_features)
+        Tensor of the same shape
         """
         raise NotImplementedError(f"{type(self).__name__} must define per_element.")
 
-    def total(self, output, x, *learned):
-        """Return the sum of :meth:`per_element`, a scalar: what a step trains on."""
-        return self.per_element(output, x, *learned).sum()
+    def reduced(self, output, x, *learned, reduction):
+        """Return the "sum" or the "mean" of :meth:`per_element` over all elements.
+
+        What a step trains on; a subclass may take fewer steps to it.
+        """
+        return getattr(self.per_element(output, x, *learned), reduction)()
 
     def draw(self, output, generator):
         """Draw a row for each row of the decoder's output.
@@ -80,6 +92,11 @@ class Loss(BaseEstimator):
     def prepare(self, x, generator):
         """Return what training makes of a batch before it is corrupted and compared."""
         return x
+
+    @property
+    def prepares(self):
+        """Whether :meth:`prepare` does anything."""
+        return type(self).prepare is not Loss.prepare
 
     def start_dispersion(self, n_features, variance):
         """Return where the learned width of the likelihood starts, or None for none.
@@ -107,24 +124,35 @@ class Loss(BaseEstimator):
         reached = RANGES.get(type(self.activation()), (-np.inf, np.inf))
         return max(self.range[0], reached[0]), min(self.range[1], reached[1])
 
-    @property
-    def is_bounded(self):
-        """Whether X has a range, so that columns are neither centred nor scaled."""
-        return self.target_range != (-np.inf, np.inf)
+    def for_scale(self, scale):
+        """Return this loss for rows that were centred and divided by `scale`.
 
-    @property
-    def is_likelihood(self):
-        """Whether the loss is in nats, without a unit."""
-        return self.unit(2.0) == 1.0
+        Optional, for a loss that depends on ``output - x`` only: without it, rows are
+        brought back to the units of X before each :meth:`per_element`.
 
-    def for_unit(self, scale):
-        """Return this loss for targets that were divided by `scale`."""
-        return clone(self)
+        Returns
+        -------
+        ScaledLoss
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define for_scale.")
 
-    def unit(self, scale):
-        """Return the factor from the loss of rows divided by `scale` to units of X."""
-        return 1.0
 
-    def shift(self, scale):
-        """Return what an element's loss then still lacks: a density's logarithm."""
-        return np.log(scale) if self.is_density else 0.0
+class ScaledLoss(NamedTuple):
+    """A loss of rows as a network sees them, and what makes it a loss of rows of X."""
+
+    loss: object
+    factor: float = 1.0  # of the loss of an element
+    shift: float = 0.0  # added to it then
+
+
+def check_cells(cells, x, loss):
+    """Return the loss of each cell, or raise if it is not one for each cell of x."""
+    if not isinstance(cells, torch.Tensor) or cells.shape != x.shape:
+        found = type(cells).__name__
+        if isinstance(cells, torch.Tensor):
+            found = f"a tensor of shape {tuple(cells.shape)}"
+        raise ValueError(
+            f"{type(loss).__name__}.per_element must return a tensor of the shape of "
+            f"x, {tuple(x.shape)}: a loss for each element. It returned {found}."
+        )
+    return cells

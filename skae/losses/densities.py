@@ -4,12 +4,13 @@ import math
 from dataclasses import dataclass
 from numbers import Real
 
+import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch.nn import functional as F
 
-from skae.losses.base import Loss
+from skae._sklearn import Interval, StrOptions
+from skae.losses.base import Loss, ScaledLoss
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _NARROWEST = 1e-6  # variance, where that of a typical column is 1
@@ -27,6 +28,7 @@ class _OfLearnedWidth(Loss):
     width that would be learned is that of variance 1.
     """
 
+    is_likelihood = True
     is_density = True
 
     def start_dispersion(self, n_features, variance):
@@ -100,14 +102,13 @@ class Gaussian(_OfLearnedWidth):
         variance = self._variance(learned)
         return squares * (0.5 / variance) + 0.5 * torch.log(2 * math.pi * variance)
 
-    def total(self, output, x, *learned):
-        """Return the sum over all elements; few steps where the variance is shared."""
-        is_own = type(self).per_element is not Gaussian.per_element
-        if is_own or not learned or learned[0].ndim:
-            return super().total(output, x, *learned)
-        squares = F.mse_loss(self.activation()(output), x, reduction="sum")
+    def reduced(self, output, x, *learned, reduction):
+        """Return the sum or the mean; few steps where the variance is shared."""
+        if not learned or learned[0].ndim:
+            return super().reduced(output, x, *learned, reduction=reduction)
+        squares = F.mse_loss(self.activation()(output), x, reduction=reduction)
         variance = self._variance(learned[0])
-        n = output.numel()
+        n = output.numel() if reduction == "sum" else 1
         scaled = squares / variance + n * torch.log(variance)
         return 0.5 * scaled + _HALF_LOG_TWO_PI * n
 
@@ -119,11 +120,12 @@ class Gaussian(_OfLearnedWidth):
         noise = torch.empty_like(output).normal_(generator=generator)
         return self.activation()(output) + noise * variance**0.5
 
-    def for_unit(self, scale):
-        """Return this loss with a given variance divided by ``scale ** 2``."""
-        if isinstance(self.variance, str):
-            return clone(self)
-        return clone(self).set_params(variance=self.variance / scale**2)
+    def for_scale(self, scale):
+        """Return this density of rows divided by `scale`; see :class:`Loss`."""
+        variance = self.variance
+        if not isinstance(variance, str):
+            variance = variance / scale**2
+        return _density(clone(self).set_params(variance=variance), scale)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -188,11 +190,10 @@ class Laplace(_OfLearnedWidth):
         coins = torch.empty_like(output).bernoulli_(0.5, generator=generator)
         return self.activation()(output) + scale * sizes * (2 * coins - 1)
 
-    def for_unit(self, scale):
-        """Return this loss with a given scale divided by `scale`."""
-        if isinstance(self.scale, str):
-            return clone(self)
-        return clone(self).set_params(scale=self.scale / scale)
+    def for_scale(self, scale):
+        """Return this density of rows divided by `scale`; see :class:`Loss`."""
+        width = self.scale if isinstance(self.scale, str) else self.scale / scale
+        return _density(clone(self).set_params(scale=width), scale)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -259,6 +260,11 @@ class HuberDensity(_OfLearnedWidth):
         middle = math.sqrt(2 * math.pi) * torch.erf(edge / math.sqrt(2))
         return middle, 2 / edge * torch.exp(-(edge**2) / 2)
 
-    def for_unit(self, scale):
-        """Return this loss with `delta` divided by `scale`."""
-        return clone(self).set_params(delta=self.delta / scale)
+    def for_scale(self, scale):
+        """Return this density of rows divided by `scale`; see :class:`Loss`."""
+        return _density(clone(self).set_params(delta=self.delta / scale), scale)
+
+
+def _density(loss, scale):
+    """Return a density of rows divided by `scale` as one of rows of X."""
+    return ScaledLoss(loss, 1.0, np.log(scale))

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.utils._param_validation import StrOptions
 from torch import nn
 from torch.nn import functional as F
 
+from skae._sklearn import StrOptions
 from skae.activations import Exponential
 from skae.losses.base import Loss
 
@@ -44,6 +44,7 @@ class BinaryCrossEntropy(Loss):
 
     natural_activation = nn.Sigmoid
     range = (0.0, 1.0)
+    is_likelihood = True
 
     _parameter_constraints = {
         **Loss._parameter_constraints,
@@ -54,7 +55,7 @@ class BinaryCrossEntropy(Loss):
         """Return x, or zeros and ones drawn with x as the probability of a one."""
         if not self.binarize:
             return x
-        return torch.rand(x.shape, generator=generator, device=x.device).lt_(x)
+        return torch.empty_like(x).uniform_(generator=generator).lt_(x)
 
     def per_element(self, output, x):
         """Return the cross-entropy of each element, in nats."""
@@ -63,12 +64,11 @@ class BinaryCrossEntropy(Loss):
         p = self.activation()(output).clamp(_EPSILON, 1 - _EPSILON)
         return -x * torch.log(p) - (1 - x) * torch.log1p(-p)
 
-    def total(self, output, x):
-        """Return the sum over all elements, in one step from the logits."""
-        is_own = type(self).per_element is not BinaryCrossEntropy.per_element
-        if not is_own and isinstance(self.activation(), nn.Sigmoid):
-            return F.binary_cross_entropy_with_logits(output, x, reduction="sum")
-        return super().total(output, x)
+    def reduced(self, output, x, *, reduction):
+        """Return the sum or the mean, in one step from the logits."""
+        if isinstance(self.activation(), nn.Sigmoid):
+            return F.binary_cross_entropy_with_logits(output, x, reduction=reduction)
+        return super().reduced(output, x, reduction=reduction)
 
     def draw(self, output, generator):
         """Draw zeros and ones."""
@@ -104,6 +104,8 @@ class CrossEntropy(Loss):
 
     natural_activation = MostProbable
     range = (0.0, np.inf)
+    kinds = ("token",)
+    is_likelihood = True
     scores_classes = True
 
     _parameter_constraints = {"output_activation": [StrOptions({"auto"})]}
@@ -157,6 +159,7 @@ class Poisson(Loss):
 
     natural_activation = Exponential
     range = (0.0, np.inf)
+    is_likelihood = True
 
     def per_element(self, output, x):
         """Return the negative log-likelihood of each element, in nats."""

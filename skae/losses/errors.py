@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from numbers import Real
 
 from sklearn.base import clone
-from sklearn.utils._param_validation import Interval
 from torch.nn import functional as F
 
-from skae.losses.base import Loss
+from skae._sklearn import Interval
+from skae.losses.base import Loss, ScaledLoss
 
 
 class SquaredError(Loss):
@@ -36,9 +36,13 @@ class SquaredError(Loss):
         """Return the squared error of each element, in units of x squared."""
         return (self.activation()(output) - x).square()
 
-    def unit(self, scale):
-        """Return ``scale ** 2``."""
-        return scale**2
+    def reduced(self, output, x, *, reduction):
+        """Return the sum or the mean of all squared errors, in one step."""
+        return F.mse_loss(self.activation()(output), x, reduction=reduction)
+
+    def for_scale(self, scale):
+        """Return this loss, as a multiple of ``scale ** 2``; see :class:`Loss`."""
+        return ScaledLoss(clone(self), scale**2)
 
 
 class AbsoluteError(SquaredError):
@@ -63,9 +67,13 @@ class AbsoluteError(SquaredError):
         """Return the absolute error of each element, in units of x."""
         return (self.activation()(output) - x).abs()
 
-    def unit(self, scale):
-        """Return `scale`."""
-        return scale
+    def reduced(self, output, x, *, reduction):
+        """Return the sum or the mean of all absolute errors, in one step."""
+        return F.l1_loss(self.activation()(output), x, reduction=reduction)
+
+    def for_scale(self, scale):
+        """Return this loss, as a multiple of `scale`; see :class:`Loss`."""
+        return ScaledLoss(clone(self), scale)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -108,6 +116,13 @@ class Huber(SquaredError):
             self.activation()(output), x, reduction="none", delta=self.delta
         )
 
-    def for_unit(self, scale):
-        """Return this loss with `delta` divided by `scale`."""
-        return clone(self).set_params(delta=self.delta / scale)
+    def reduced(self, output, x, *, reduction):
+        """Return the sum or the mean of Huber's loss, in one step."""
+        return F.huber_loss(
+            self.activation()(output), x, reduction=reduction, delta=self.delta
+        )
+
+    def for_scale(self, scale):
+        """Return this loss with `delta` divided by `scale`; see :class:`Loss`."""
+        scaled = clone(self).set_params(delta=self.delta / scale)
+        return ScaledLoss(scaled, scale**2)

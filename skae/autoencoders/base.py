@@ -1,0 +1,347 @@
+"""The scikit-learn face of every autoencoder: the recipe of a fit."""
+
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
+
+from skae._sklearn import fit_context
+from skae.autoencoders.objective import Objective, Start, resolved
+from skae.autoencoders.trial import check_parts
+from skae.codecs import checked_rows
+from skae.data.checks import RowCheck
+from skae.data.samples import Samples
+from skae.data.statistics import describe, principal_axes
+from skae.losses import NetworkLoss
+from skae.predictor import Predictor
+from skae.roles.latent import LatentSpace
+from skae.roles.model import DataModel
+from skae.roles.transformer import CodeTransformer
+from skae.training.budget import FEWEST_TO_SPLIT, split_rows, still_falling
+from skae.training.devices import resolve_device
+from skae.training.net import Net
+from skae.training.optimizers import check_extras, resolve_optimizer
+from skae.training.seeds import draw_seed
+from skae.training.trainer import Trainer
+
+_ROWS_COMPARED = 1000  # on which a start is compared with a random one
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
+    """Base of all autoencoders: an objective names its parts, `fit` is one recipe.
+
+    A subclass overrides what it changes of :class:`Objective`.
+    """
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, X_val=None):
+        """Train on the rows of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or what else the `architecture` takes: images, series, lists of tokens.
+        y : Ignored
+            Present for pipelines; never read.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Rows to validate on, instead of a random part of X. As they reach this
+            estimator: in a pipeline, scaled as X is (``transform_input=["X_val"]``).
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X is not numeric, finite and within the range of the loss, or if
+            training diverges. The estimator is then as it was before the call.
+        """
+        with self._fitting():
+            self._fit(X, X_val)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Train by one pass over the rows of X, from where the last call ended.
+
+        The first call fixes features, device, network, centre and scale, and the PCA
+        start if there is one: set parameters before it and give it a representative
+        batch. No validation, no schedule: the learning rate stays constant. `offset_`
+        follows a random sample of the scores of all rows seen, each scored once.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Any number of rows, one included.
+        y : Ignored
+            Present for pipelines; never read.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit`; the estimator is then as it was before the call.
+        """
+        with self._fitting():
+            self._partial_fit(X)
+        return self
+
+    def _fit(self, X, X_val=None, known=None, known_val=None):
+        """Do what :meth:`fit` does: validate, resolve, build, train, summarise.
+
+        `known` is what accompanies the rows, by the names of :class:`Samples`.
+        """
+        previous = getattr(self, "net_", None) if self.warm_start else None
+        self.architecture_ = resolved(self.architecture, self.defaults.architecture)
+        samples = self._validated(X, known, reset=previous is None)
+        self._resolve()
+        validation = None
+        if X_val is not None:
+            validation = self._validated(X_val, known_val, name="X_val")
+            self._check("X_val").all(validation.X)
+        seed = draw_seed(self.random_state)
+        rng = np.random.default_rng(seed)
+        n_rows = max(len(samples), samples.n_observations)
+        is_exact = self.takes_weights and n_rows < FEWEST_TO_SPLIT
+        self._build(samples, validation, seed, rng, previous, is_exact)
+        train, valid = self._split(samples, validation, rng)
+        self.batch_size_, self.max_epochs_ = self._plan(len(train), valid is not None)
+        trainer = self._trainer()
+        stopping = self._stopping(train, valid)
+        trainer.train(train, valid, epochs=self.max_epochs_, stopping=stopping)
+        self._record(trainer, samples, n_seen=0)
+        self._warn_of_unfinished_training(trainer, samples)
+        self._summarise(samples, rng, n_seen=0)
+
+    def _partial_fit(self, X, known=None):
+        """Do what :meth:`partial_fit` does; `known` as in :meth:`_fit`."""
+        first = not hasattr(self, "net_")
+        if first:
+            self.architecture_ = resolved(self.architecture, self.defaults.architecture)
+        samples = self._validated(X, known, reset=first)
+        n_seen = 0 if first else self.n_samples_seen_
+        if first:
+            self._resolve()
+            seed = draw_seed(self.random_state)
+            self._build(samples, None, seed, np.random.default_rng(seed))
+        else:
+            self._check("X").all(samples.X)
+        self.batch_size_, _ = self._plan(len(samples), validated=False)
+        before = self.net_.snapshot()
+        trainer = self._trainer()
+        try:
+            trainer.train(self._rows(samples), epochs=1, scheduled=False)
+        except BaseException:
+            self.net_.restore(before)
+            raise
+        self._record(trainer, samples, n_seen)
+        # A stream of its own for each call: a pickle in between changes nothing.
+        rng = np.random.default_rng([self.net_.seed, n_seen])
+        self._summarise(samples, rng, n_seen)
+
+    def _validated(self, X, known, *, reset=False, name="X"):
+        """Return training rows and what is known of them as samples."""
+        if reset:
+            self._codec = self.architecture_.make_codec(X)
+        rows = checked_rows(
+            self._codec, self._codec.rows(self, X, reset=reset, name=name), X
+        )
+        if reset and not hasattr(self, "n_features_in_"):
+            self.n_features_in_ = rows.shape[1]
+        samples = Samples(rows, **(known or {}))
+        check_consistent_length(samples.X, samples.condition)
+        return samples if samples.weight is None else samples.weighted()
+
+    def _build(self, samples, validation, seed, rng, previous=None, is_exact=False):
+        """Make the net, and its first weights: random, PCA's, or the previous net's."""
+        share = self.n_components if isinstance(self.n_components, float) else None
+        if None in self._codec.shape and share is not None:
+            raise ValueError(
+                f"n_components={share} is a share of the variance of columns, which "
+                "rows of unequal length do not have. Give a number of components."
+            )
+        wants_axes = previous is None and (self._starts_at_axes() or share is not None)
+        self.n_samples_seen_ = len(samples)
+        columns = describe(samples, with_covariance=wants_axes, check=self._check("X"))
+        axes, variances = np.empty((0, samples.shape[1])), np.empty(0)
+        fields = self._codec.fields.learned(columns, self.loss_.target_range)
+        if previous is None:
+            self._fields = fields
+            self.mean_, self.scale_ = fields.scaling.centre, fields.scaling.scale
+            self.n_components_ = self.n_components
+            if self.n_components == "auto":
+                self.n_components_ = self.defaults.n_components(samples.shape[1])
+            if wants_axes:
+                limit = self.n_components_ if share is None else None
+                axes, variances = principal_axes(samples, columns, limit=limit, rng=rng)
+                if share is not None:
+                    kept = np.cumsum(variances) < share * columns.variance.sum()
+                    self.n_components_ = min(kept.sum() + 1, max(len(axes), 1))
+            self.n_components_ = int(self.n_components_)
+        elif (fields.scaling.centre is None) != (self.mean_ is None):
+            raise ValueError(
+                f"warm_start=True keeps centre and scale, and loss={self.loss_} needs "
+                "others than the loss of the last fit. Set warm_start=False."
+            )
+        self._network_loss = NetworkLoss.over(
+            self._fields.scaling, self.loss_, self.criterion_class.as_sum
+        )
+        self.net_ = self._make_net(seed, columns, is_exact).initialize()
+        check_parts(self.net_, self.architecture_, self._first_rows(samples))
+        if previous is not None:
+            self._continue_from(previous)
+        else:
+            axes = axes[: self.n_components_]
+            variances = variances[: len(axes)]
+            self._start(Start(samples, validation, columns, axes, variances))
+        self.net_.ready()
+        self._predictor = Predictor(
+            self.net_, self._fields, self._codec, self.architecture_, self._check()
+        )
+
+    def _make_net(self, seed, columns, is_exact):
+        check_extras(self.net_params or {}, self.callbacks or ())
+        parameters = {
+            "module__architecture": self.architecture_,
+            "module__shape": self._codec.shape,
+            "module__n_components": self.n_components_,
+            "module__code_activation": self.code_activation
+            or self.defaults.code_activation,
+            "module__l1_penalty": self.l1_penalty,
+            "module__lengths": columns.lengths,
+            "criterion__n_columns": len(columns.mean),
+        }
+        if self.corruption_ is not None:
+            parameters["module__corruption"] = self.corruption_
+            parameters["module__columns"] = self._fields.statistics(columns)
+        for name, value in self._module_parameters().items():
+            parameters[f"module__{name}"] = value
+        for name, value in self._criterion_parameters().items():
+            parameters[f"criterion__{name}"] = value
+        device = resolve_device(self.device)
+        return Net(
+            self.module_class,
+            self.criterion_class,
+            seed=seed,
+            loss=self._network_loss.loss,
+            optimizer=resolve_optimizer(self.optimizer),
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            device=device,
+            dtype="float64" if is_exact and device != "mps" else "float32",
+            callbacks=None if self.callbacks is None else list(self.callbacks),
+            **parameters,
+            **(self.net_params or {}),
+        )
+
+    def _continue_from(self, previous):
+        """Take over the weights of the net of an earlier fit."""
+        try:
+            self.net_.load_weights(previous.weights())
+        except RuntimeError as error:
+            raise ValueError(
+                "warm_start=True continues from the network of the last fit, which "
+                "architecture, n_components or another parameter no longer "
+                "describes. Set it back, or warm_start=False."
+            ) from error
+
+    def _split(self, samples, validation, rng):
+        """Return the rows to train and to validate on; None where none validate."""
+        if validation is not None:
+            return self._rows(samples), self._rows(validation)
+        train, valid = split_rows(
+            len(samples), self.validation_fraction, self.early_stopping, rng
+        )
+        if valid is not None:
+            valid = self._rows(samples, valid)
+        return self._rows(samples, train), valid
+
+    def _trainer(self):
+        bar = type(self).__name__ if self.verbose else None
+        return Trainer(
+            self.net_, batch_size=self.batch_size_, callbacks=self._callbacks(), bar=bar
+        )
+
+    def _check(self, name="X"):
+        """Return what checks rows for training."""
+        return RowCheck(
+            self._codec.fields,
+            self.loss_.target_range,
+            type(self).__name__,
+            type(self.loss_).__name__,
+            name,
+            self._codec.place,
+        )
+
+    def _record(self, trainer, samples, n_seen):
+        """Set what is told of the training."""
+        self.history_ = self._network_loss.of_history(
+            trainer.history(), samples.X, self.criterion_class.losses
+        )
+        self.n_iter_ = len(self.history_)
+        self.best_epoch_ = trainer.best_epoch
+        self.n_samples_seen_ = n_seen + len(samples)
+
+    def _warn_of_unfinished_training(self, trainer, samples):
+        if trainer.interrupted:
+            warnings.warn(
+                f"Training was interrupted after {self.n_iter_} epochs; the estimator "
+                "is fitted with what it had learned.",
+                stacklevel=5,
+            )
+            return
+        n_densities = 0
+        if self.loss_.is_density:
+            n_densities = np.mean(self._network_loss.n_summed(samples.X))
+        falling = still_falling(
+            self.history_,
+            self.max_epochs_,
+            self._network_loss.factor,
+            n_densities,
+        )
+        if falling:
+            warnings.warn(
+                f"The {falling} still fell by more than 5 % over the last tenth of "
+                f"{self.n_iter_} epochs. Increase max_epochs or learning_rate.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    @contextmanager
+    def _fitting(self):
+        """Leave the estimator as it was on errors; the caller's torch modes aside."""
+        before = dict(vars(self))
+        try:
+            with torch.inference_mode(False), torch.enable_grad():
+                yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    @property
+    def device_(self):
+        """The device that the network is on, "cpu", "cuda" or "mps"."""
+        check_is_fitted(self)
+        return self.net_.device
+
+    @property
+    def input_shape_(self):
+        """The shape of one row of X; None stands for a length that varies."""
+        check_is_fitted(self)
+        return self._codec.shape
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,393 @@
+"""What a conditional model does: every method takes the conditions of its rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.utils.validation import check_is_fitted
+
+from skae.autoencoders.conditional.encoding import Conditions
+from skae.autoencoders.conditional.module import ConditionalModule
+from skae.autoencoders.conditional.start import start_at_conditions
+from skae.autoencoders.variational.model import VariationalModel
+from skae.data.checks import as_codes
+from skae.data.reservoir import sampled
+from skae.data.samples import Samples
+from skae.roles.latent import check_count, interpolated
+from skae.training.seeds import draw_seed, make_generator
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class ConditionalModel(VariationalModel):
+    """Base of conditional variational autoencoders.
+
+    The class that mixes this in learns `_conditions`, a :class:`Conditions`, and keeps
+    some encoded rows of them, `_seen_conditions`.
+    """
+
+    # -- the objective
+
+    module_class = ConditionalModule
+
+    def _module_parameters(self):
+        n_conditions = self._conditions.n_outputs
+        return {**super()._module_parameters(), "n_conditions": n_conditions}
+
+    def _start(self, start):
+        if not self.architecture_.has_linear_start(self._codec.shape):
+            return
+        start_at_conditions(
+            self.net_,
+            self.architecture_,
+            start.samples,
+            self._fields.scaling,
+            self._conditions,
+            self.loss_,
+            self._first_rows(start.samples),
+        )
+
+    def _learn_conditions(self, X, y, *, anew):
+        """Return what is known of training rows: their encoded conditions."""
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but "
+                "the target y is None. It holds the condition of each row."
+            )
+        if anew or not hasattr(self, "_conditions"):
+            self._conditions = Conditions(y)
+        return {"condition": self._conditions.encode(y, name="y")}
+
+    def _summarise(self, samples, rng, n_seen):
+        super()._summarise(samples, rng, n_seen)
+        known = self._seen_conditions if n_seen else samples.condition[:0]
+        self._seen_conditions = sampled(known, samples.condition, n_seen, rng)
+        if n_seen:
+            self._conditions.add(samples.condition, n_seen)
+
+    # -- conditions of rows
+
+    @property
+    def conditions_(self):
+        """The combinations of labels that y held."""
+        check_is_fitted(self)
+        return self._conditions.names
+
+    @property
+    def condition_prior_(self):
+        """The share of the training rows that has each of `conditions_`."""
+        check_is_fitted(self)
+        return self._conditions.frequencies
+
+    def _samples(self, X, condition=None, name="X"):
+        """Return X with the conditions of its rows: those given, or inferred."""
+        samples = super()._samples(X, name)
+        if condition is not None:
+            condition = self._conditions.encode(condition, len(samples))
+            return samples.given(condition)
+        combinations = self._conditions.combinations
+        if len(combinations) == 1:
+            return samples.given(combinations[0])
+        return samples.given(combinations[self._joint_bounds(samples).argmax(axis=1)])
+
+    def _joint_bounds(self, samples):
+        """Return the bound of log p(x, c) under each known condition, in nats."""
+        bounds = [
+            -self._row_losses(samples.given(combination))
+            for combination in self._conditions.combinations
+        ]
+        return np.stack(bounds, axis=1) + np.log(self._conditions.frequencies)
+
+    def condition_posterior(self, X):
+        """Return how probable each known condition is for rows, by the bound.
+
+        Bayes' rule with the evidence lower bound in the place of the likelihood, and
+        the shares of the training rows as the prior (Kingma et al. 2014).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_conditions)
+            In the order of `conditions_`; each row sums to one.
+        """
+        check_is_fitted(self)
+        samples = Samples(self._codec.rows(self, X))
+        return softmax(self._joint_bounds(samples), axis=1)
+
+    # -- rows to codes and numbers
+
+    def transform(self, X, *, condition=None):
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        condition : array-like, default=None
+            Of the rows, or one for all; None is the most probable of each.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components_)
+            In the dtype of X if that is a float.
+        """
+        check_is_fitted(self)
+        return self._encode(self._samples(X, condition))
+
+    def posterior(self, X, *, condition=None):
+        """Return what the codes of rows may be: a normal distribution of each unit.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        condition : array-like, default=None
+            Of the rows, or one for all; None is the most probable of each.
+
+        Returns
+        -------
+        mean, std : ndarray of shape (n_samples, n_components_)
+            The mean is what `transform` returns.
+        """
+        check_is_fitted(self)
+        return self._posterior(self._samples(X, condition))
+
+    def score_samples(self, X, *, condition=None):
+        """Return the evidence lower bound of rows, given their condition.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        condition : array-like, default=None
+            Of the rows, or one for all; None is the most probable of each.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            In nats; higher is more normal.
+        """
+        check_is_fitted(self)
+        return -self._row_losses(self._samples(X, condition))
+
+    def score(self, X, y=None):
+        """Return the mean evidence lower bound of rows, given their condition.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like, default=None
+            The conditions; None is the most probable of each row.
+
+        Returns
+        -------
+        score : float
+            In nats per row.
+        """
+        return float(self.score_samples(X, condition=y).mean())
+
+    def log_likelihood(self, X, n_draws=100, random_state=None, *, condition=None):
+        """Estimate the logarithm of the density of rows, given their condition.
+
+        The importance-weighted bound of Burda et al. (2016), as
+        :meth:`VariationalAutoencoder.log_likelihood`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        n_draws : int, default=100
+            Draws of the code of each row. Memory does not grow with it.
+        random_state : int, RandomState instance or None, default=None
+        condition : array-like, default=None
+            Of the rows, or one for all; None is the most probable of each.
+
+        Returns
+        -------
+        log_likelihood : ndarray of shape (n_samples,)
+            In nats, of the density of rows in units of X.
+        """
+        check_is_fitted(self)
+        check_count("n_draws", n_draws)
+        generator = make_generator(draw_seed(random_state))
+        return self._log_likelihood(self._samples(X, condition), n_draws, generator)
+
+    def reconstruction_error(self, X, *, condition=None, per_feature=False):
+        """Return the loss of each row's reconstruction, or of each of its cells.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        condition : array-like, default=None
+            Of the rows, or one for all; None is the most probable of each.
+        per_feature : bool, default=False
+            Whether to return the cells. Their sum over a row is the row's.
+
+        Returns
+        -------
+        error : ndarray of shape (n_samples,), or (n_samples, n_features)
+            In nats. Per feature it is a frame with the names of the features if X is
+            one.
+        """
+        check_is_fitted(self)
+        return self._errors(self._samples(X, condition), X, per_feature)
+
+    # -- rows to rows
+
+    def reconstruct(self, X, *, condition=None, from_condition=None):
+        """Encode rows and decode them, under another condition if one is given.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        condition : array-like, default=None
+            To decode under, of each row or one for all; None is that of the encoder.
+        from_condition : array-like, default=None
+            To encode under. None is the most probable of each row; where a column of
+            the conditions is continuous and `condition` is given, it is that.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_features)
+            In units of X.
+        """
+        check_is_fitted(self)
+        if from_condition is None and not self._conditions.are_labels:
+            from_condition = condition
+        samples = self._samples(X, from_condition)
+        if condition is None:
+            return self._codec.restore(self._reconstruct(samples))
+        condition = self._conditions.encode(condition, len(samples))
+        lengths = getattr(samples.X, "lengths", None)
+        codes = self._encode(samples)
+        return self._codec.restore(self._decode(codes, condition, lengths=lengths))
+
+    def inverse_transform(self, X, *, condition=None):
+        """Decode codes to rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components_)
+        condition : array-like, default=None
+            Of the rows, or one for all. None is the mean over `conditions_`, weighted
+            by `condition_prior_`: what the model expects of a code alone. Where lengths
+            vary there is no such mean: it is the most frequent of them.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_features)
+            In units of the training rows.
+        """
+        check_is_fitted(self)
+        codes = as_codes(self, X, self.n_components_)
+        if condition is None and None in self.input_shape_:
+            condition = self._conditions.names[self._conditions.frequencies.argmax()]
+        if condition is not None:
+            condition = self._conditions.encode(condition, len(codes))
+            return self._codec.restore(self._decode(codes, condition))
+        rows = 0.0
+        for combination, share in zip(
+            self._conditions.combinations, self._conditions.frequencies, strict=True
+        ):
+            condition = np.tile(combination, (len(codes), 1))
+            rows += codes.dtype.type(share) * self._decode(codes, condition)
+        return self._codec.restore(rows)
+
+    def sample(
+        self,
+        n_samples=1,
+        random_state=None,
+        *,
+        condition=None,
+        latent="prior",
+        draw=False,
+    ):
+        """Make new rows of the conditions asked for.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState instance or None, default=None
+        condition : array-like, default=None
+            Of the new rows, or one for all; None draws those of training rows.
+        latent : {"prior", "mixture"} or fitted model, default="prior"
+            Where codes come from, see :meth:`VariationalAutoencoder.sample`.
+        draw : bool, default=False
+            Whether rows are drawn from the likelihood given the code, noise included,
+            or are its mean.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_features)
+            In units of the training rows.
+        """
+        check_is_fitted(self)
+        check_count("n_samples", n_samples)
+        seed = draw_seed(random_state)
+        if condition is None:
+            rows = np.random.default_rng([seed, 1])
+            condition = rows.choice(self._seen_conditions, n_samples)
+        else:
+            condition = self._conditions.encode(condition, n_samples)
+        return self._sample(n_samples, seed, latent, draw, condition)
+
+    def interpolate(self, X_a, X_b, n_steps=10, *, condition=None):
+        """Decode the straight paths between the codes of pairs of rows.
+
+        Parameters
+        ----------
+        X_a, X_b : array-like of shape (n_samples, n_features)
+            Where paths begin and end, each encoded under its most probable condition.
+        n_steps : int, default=10
+            Both ends included.
+        condition : array-like, default=None
+            To decode under, of each path or one for all. None is that of the ends,
+            blended along the path as the codes are.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_steps, n_features)
+        """
+        check_is_fitted(self)
+        start, end = self._pairs(self._samples(X_a, name="X_a"), X_b)
+        codes = interpolated(self._encode(start), self._encode(end), n_steps)
+        if condition is None:
+            conditions = interpolated(start.condition, end.condition, n_steps)
+        else:
+            conditions = self._conditions.encode(condition, len(start))
+            conditions = np.repeat(conditions[:, None], n_steps, axis=1)
+        return self._decode_paths(codes, conditions)
+
+    def traverse(self, component, X=None, *, values=None, condition=None):
+        """Decode codes in which one component takes a range of values.
+
+        Parameters
+        ----------
+        component : int
+            Which; the others stay.
+        X : array-like of shape (n_samples, n_features), default=None
+            Rows whose codes to start from; None is the prior's mean, a code of zeros.
+        values : array-like of shape (n_values,), default=None
+            None is 11 values from -3 to 3.
+        condition : array-like, default=None
+            Of the rows, or one for all; None is the most probable of each, and without
+            X the most frequent.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_values, n_features)
+            Of one sample for ``X=None``.
+        """
+        check_is_fitted(self)
+        if X is not None:
+            samples = self._samples(X, condition)
+            codes, conditions = self._encode(samples), samples.condition
+        else:
+            codes = np.zeros((1, self.n_components_))
+            most = self._conditions.frequencies.argmax()
+            conditions = self._conditions.combinations[[most]]
+            if condition is not None:
+                conditions = self._conditions.encode(condition, 1)
+        values = np.linspace(-3, 3, 11) if values is None else values
+        codes = self._traversed(codes, component, values)
+        return self._decode_paths(
+            codes, np.repeat(conditions[:, None], codes.shape[1], 1)
+        )

@@ -1,0 +1,160 @@
+"""What an objective says of itself: its parts, its defaults, its start, its roles."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+
+from skae.architectures import Dense
+from skae.autoencoders.criterion import Criterion
+from skae.autoencoders.module import AutoencoderModule
+from skae.autoencoders.parameters import Parameters
+from skae.autoencoders.start import start_at_axes
+from skae.data.rows import Rows
+from skae.data.samples import Samples
+from skae.data.statistics import Columns
+from skae.losses import CrossEntropy, SquaredError, make_loss
+from skae.training.budget import auto_components, plan
+from skae.training.early_stopping import EarlyStopping, UnlessWorse
+
+_ROWS_COMPARED = 1000  # on which a start is compared with a random one
+
+
+class Defaults(NamedTuple):
+    """What parameters that are left open stand for: callables that make it, or None."""
+
+    architecture: Callable = Dense
+    loss: Callable = SquaredError
+    loss_of_tokens: Callable = CrossEntropy
+    corruption: Callable | None = None
+    corruption_of_tokens: Callable | None = None
+    code_activation: str | None = None  # itself
+    n_components: Callable = auto_components  # of the number of features
+
+
+class Start(NamedTuple):
+    """What the first weights of a net are made of."""
+
+    samples: Samples  # the training rows
+    validation: Samples | None
+    columns: Columns  # what is known of their columns
+    axes: np.ndarray  # (n_axes, n_values): leading principal axes, orthonormal
+    variances: np.ndarray  # (n_axes,), along them
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Objective(Parameters):
+    """What a subclass of :class:`BaseAutoencoder` may change of a fit.
+
+    Each method is called once, in this order; see "Extending skae".
+    """
+
+    module_class = AutoencoderModule
+    criterion_class = Criterion
+    defaults = Defaults()
+    # Whether a weight is a number of equal rows: nothing is drawn for each row. Few
+    # rows are then trained on as a whole and in float64, so that it is so to the digit.
+    takes_weights = False
+
+    def _module_parameters(self):
+        """Return what `module_class` takes beyond what every module does, by name."""
+        return {}
+
+    def _criterion_parameters(self):
+        """Return what `criterion_class` takes beyond what every criterion does."""
+        return {}
+
+    def _resolve(self):
+        """Set what is used where a parameter leaves it open, and refuse what clashes.
+
+        The architecture, `architecture_`, and what it makes of X, `_codec`, are known.
+        """
+        kinds = self._codec.fields.kinds
+        of_tokens = "token" in kinds
+        default = self.defaults.loss_of_tokens if of_tokens else self.defaults.loss
+        self.loss_ = make_loss(self.loss, default)
+        if not kinds <= set(self.loss_.kinds):
+            raise ValueError(
+                f"loss={self.loss_!r} does not fit {self.architecture_!r}: "
+                "CrossEntropy and a vocabulary_size go together."
+            )
+        default = self.defaults.corruption
+        if of_tokens:
+            default = self.defaults.corruption_of_tokens
+        self.corruption_ = resolved(self.corruption, default)
+        if self.corruption_ is not None and not kinds <= set(self.corruption_.kinds):
+            raise ValueError(
+                f"corruption={self.corruption_!r} makes other numbers of tokens. Use "
+                "WordDropout or SwapNoise."
+            )
+
+    def _starts_at_axes(self):
+        """Tell whether :meth:`_start` makes use of principal axes."""
+        return self.architecture_.has_linear_start(self._codec.shape)
+
+    def _start(self, start):
+        """Set the weights that a first fit starts from; they are random before.
+
+        Parameters
+        ----------
+        start : Start
+        """
+        if self._starts_at_axes():
+            centre = start.columns.mean if self.mean_ is None else None
+            rows = self._first_rows(start.samples)
+            start_at_axes(self.net_, self.architecture_, start.axes, rows, centre)
+
+    def _callbacks(self):
+        """Return skorch callbacks that training needs, beside the user's."""
+        return []
+
+    def _stopping(self, train, valid):
+        """Return what chooses among the epochs' weights, or None for the last ones.
+
+        Parameters
+        ----------
+        train, valid : Rows
+            `valid` is None where none validate.
+        """
+        if self.early_stopping is False:
+            return None
+        if valid is None:
+            return UnlessWorse(train) if self.net_.dtype == "float64" else None
+        cautious = not self._network_loss.is_logarithm
+        return EarlyStopping(valid, self.patience, cautious=cautious)
+
+    def _plan(self, n_rows, validated):
+        """Return the rows of a batch and the number of epochs."""
+        is_exact = self.net_.dtype == "float64"
+        return plan(n_rows, self.batch_size, self.max_epochs, validated, is_exact)
+
+    def _summarise(self, samples, rng, n_seen):
+        """Learn from the trained net what is asked of the estimator later.
+
+        Parameters
+        ----------
+        samples : Samples
+            New training rows.
+        rng : numpy.random.Generator
+        n_seen : int
+            Rows that went before; 0 in `fit`.
+        """
+
+    def _rows(self, samples, positions=None):
+        net, scaling = self.net_, self._fields.scaling
+        return Rows(samples, scaling, positions, net.device, net.dtype).kept()
+
+    def _first_rows(self, samples):
+        """Return the rows that starts are compared on."""
+        return self._rows(samples, np.arange(min(_ROWS_COMPARED, len(samples))))
+
+
+def resolved(given, default):
+    """Return a validated clone of a nested object; of None, what `default` makes."""
+    if given is None:
+        return None if default is None else default()
+    copy = clone(given)
+    copy._validate_params()
+    return copy

@@ -1,0 +1,73 @@
+"""The parameters that every autoencoder has, and what they may be."""
+
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+
+import torch
+from sklearn.base import BaseEstimator
+
+from skae._sklearn import Interval, RealNotInt, StrOptions
+from skae.activations import ACTIVATION_CHOICES
+from skae.architectures import Architecture
+from skae.corruption import Corruption
+from skae.losses import LOSSES, Loss
+from skae.training.optimizers import OPTIMIZERS
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Parameters(BaseEstimator):
+    """Network, loss, training, device: documented in each estimator."""
+
+    n_components: int | float | str = field(default="auto", kw_only=False)
+    architecture: Architecture | None = None
+    corruption: Corruption | None = None
+    loss: Loss | str | None = None
+    code_activation: str | type | None = None
+    max_epochs: int | str = "auto"
+    batch_size: int | str = "auto"
+    optimizer: str | type = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    l1_penalty: float = 0.0
+    early_stopping: bool | str = "auto"
+    validation_fraction: float = 0.1
+    patience: int = 20
+    device: str = "auto"
+    callbacks: list | None = None
+    random_state: int | None = None
+    verbose: int = 0
+    warm_start: bool = False
+    net_params: dict | None = None
+
+    _parameter_constraints = {
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+            StrOptions({"auto"}),
+        ],
+        "architecture": [Architecture, None],
+        "corruption": [Corruption, None],
+        "loss": [Loss, StrOptions(set(LOSSES)), None],
+        "code_activation": [*ACTIVATION_CHOICES, None],
+        "max_epochs": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "l1_penalty": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "device": [str, torch.device],
+        "callbacks": [list, tuple, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "net_params": [dict, None],
+    }

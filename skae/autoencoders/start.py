@@ -1,0 +1,58 @@
+"""The linear start: PCA where the network can express it, else the random start."""
+
+from contextlib import contextmanager
+
+import torch
+
+from skae.data.batch import mean_of_rows
+
+
+def start_at_axes(net, architecture, axes, rows, centre):
+    """Start the net's module at the reconstruction along `axes`, if it gets there.
+
+    Parameters
+    ----------
+    net : Net
+    architecture : Architecture
+    axes : ndarray of shape (n_axes, n_features)
+        Orthonormal rows.
+    rows : Rows
+        Training rows to compare with PCA on.
+    centre : ndarray of shape (n_features,) or None
+        What PCA subtracts from the rows, if they are not centred already.
+    """
+    module = net.module_
+    random_start = net.weights()
+    batch = rows.take(slice(0, len(rows)))
+    like = {"dtype": batch.x.dtype, "device": rows.device}
+    axes = torch.tensor(axes, **like)
+    architecture.set_linear_maps(module, axes, axes)
+    net.ready()
+    x = centred = batch.x
+    if centre is not None:
+        centred = x - torch.tensor(centre, **like)
+    with torch.inference_mode():
+        output = module.decode(module.encode(batch), batch)
+        error = _mean_square(net.criterion_.reconstruction(output) - x, batch)
+        of_pca = _mean_square(centred @ axes.T @ axes - centred, batch)
+        spread = _mean_square(centred, batch)
+    if not error <= 1.01 * of_pca + 1e-5 * spread:
+        net.load_weights(random_start)
+        return
+    net.criterion_.start_dispersion(float(error))
+
+
+def _mean_square(residuals, batch):
+    if batch.weight is None:
+        return residuals.square().mean()
+    return mean_of_rows(residuals.square().mean(1), batch.weight)
+
+
+@contextmanager
+def kept_if_better(net, rows):
+    """Undo what happens to the weights in the block if the rows cost more by it."""
+    before, weights = net.row_losses(rows).mean(), net.weights()
+    yield
+    net.ready()
+    if not net.row_losses(rows).mean() <= before:
+        net.load_weights(weights)

@@ -1,0 +1,1 @@
+"""Rows: what is known of them, how they are checked, scaled and handed out."""

@@ -1,0 +1,96 @@
+"""What a network sees of some rows: tensors by name, and the one way to average."""
+
+from typing import NamedTuple
+
+import torch
+
+
+class Batch(NamedTuple):
+    """Rows and what accompanies each of them; what is absent is None.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_samples, n_values), or None
+        Flat rows, centred and scaled, 0 in cells that are not observed. None where
+        there are codes and no rows.
+    observed : bool Tensor of shape (n_samples, n_values), or None
+        Which cells are there; None is all of them.
+    lengths : int Tensor of shape (n_samples,), or None
+        Steps of series of unequal length; their other steps are not observed.
+    condition : Tensor of shape (n_samples, n_conditions), or None
+        What is known beside the row.
+    target : Tensor of shape (n_samples, n_values), or None
+        What the output is compared with; None is x.
+    weight : Tensor of shape (n_samples,), or None
+        How much each row counts; None is all alike.
+    """
+
+    x: torch.Tensor | None = None
+    observed: torch.Tensor | None = None
+    lengths: torch.Tensor | None = None
+    condition: torch.Tensor | None = None
+    target: torch.Tensor | None = None
+    weight: torch.Tensor | None = None
+
+    @property
+    def n_samples(self):
+        """How many rows there are."""
+        return next(len(tensor) for tensor in self if tensor is not None)
+
+    @property
+    def compared(self):
+        """What the output is compared with, shape (n_samples, n_values)."""
+        return self.x if self.target is None else self.target
+
+    def mean(self, values):
+        """Return the weighted mean over rows, the first axis of `values`."""
+        return mean_of_rows(values, self.weight)
+
+    def map(self, function):
+        """Return the batch with `function` applied to every tensor."""
+        return Batch(*(None if t is None else function(t) for t in self))
+
+    def to(self, device):
+        """Return the batch on a device."""
+        return self.map(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def split(self, sizes):
+        """Return batches of consecutive rows, as many as each of `sizes` says."""
+        parts = [
+            [None] * len(sizes) if tensor is None else tensor.split(sizes)
+            for tensor in self
+        ]
+        return [Batch(*of_each) for of_each in zip(*parts, strict=True)]
+
+    def repeated(self, times):
+        """Return the rows again and again: (times * n_samples, ...)."""
+        return self.map(lambda t: t.expand(times, *t.shape).flatten(0, 1))
+
+
+def mean_of_rows(values, weight=None):
+    """Return the mean over the first axis, each row counted by its weight."""
+    if weight is None:
+        return values.mean(0)
+    shares = weight.to(values) / weight.sum()
+    return (values.T @ shares) if values.ndim > 1 else values @ shares
+
+
+def over_cells(cells, observed=None, *, as_sum=False):
+    """Return one number for each row, from those of its observed cells.
+
+    Parameters
+    ----------
+    cells : Tensor of shape (..., n_samples, n_values)
+        Finite where they are not observed.
+    observed : bool Tensor of shape (n_samples, n_values), or None
+    as_sum : bool
+        Whether the sum is returned, not the mean.
+
+    Returns
+    -------
+    Tensor of shape (..., n_samples)
+    """
+    if observed is None:
+        return cells.sum(-1) if as_sum else cells.mean(-1)
+    total = (cells * observed).sum(-1)
+    return total if as_sum else total / observed.sum(-1).clamp(min=1)

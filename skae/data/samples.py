@@ -1,0 +1,111 @@
+"""Rows of X and what accompanies them, as arrays; how they are cut into blocks."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from skae._sklearn import check_sample_weight
+
+BLOCK_BYTES = 2**21  # of prepared rows: about what a core's cache holds
+HIDDEN_FACTOR = 16  # times as large a block may a layer's output be
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows and what accompanies each of them; what is absent is None.
+
+    Parameters
+    ----------
+    X : ndarray, CSR matrix or Ragged of shape (n_samples, n_values)
+        Flat rows, as a codec makes them.
+    condition : ndarray of shape (n_samples, n_conditions), or None
+    target : ndarray of shape (n_samples, n_values), or None
+        In the units of the network.
+    weight : ndarray of shape (n_samples,), or None
+        Above 0.
+    lengths : ndarray of int of shape (n_samples,), or None
+        Steps of the rows that codes stand for; a Ragged X has its own.
+    """
+
+    X: object
+    condition: np.ndarray | None = None
+    target: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    lengths: np.ndarray | None = None
+
+    def __len__(self):
+        return self.X.shape[0]
+
+    @property
+    def shape(self):
+        """That of X."""
+        return self.X.shape
+
+    @property
+    def dtype(self):
+        """That of X."""
+        return self.X.dtype
+
+    @property
+    def n_observations(self):
+        """The sum of the weights; the number of rows where there are none."""
+        return len(self) if self.weight is None else float(self.weight.sum())
+
+    def __getitem__(self, rows):
+        """Return the samples of a slice or of positions."""
+        every = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return Samples(**{k: None if v is None else v[rows] for k, v in every})
+
+    def weighted(self):
+        """Return the samples that count, with valid weights.
+
+        Raises
+        ------
+        ValueError
+            If weights are negative, not finite, all 0, or not one for each row.
+        """
+        rows = np.empty((len(self), 0))
+        weight = check_sample_weight(
+            self.weight, rows, dtype=np.float64, ensure_non_negative=True
+        )
+        samples = replace(self, weight=weight)
+        return samples if weight.all() else samples[np.flatnonzero(weight)]
+
+    def given(self, condition):
+        """Return the same rows under a condition, or one condition for all."""
+        if condition.ndim == 1:
+            condition = np.tile(condition, (len(self), 1))
+        return replace(self, condition=condition)
+
+
+def working_dtype(dtype):
+    """Return the floating dtype in which rows of `dtype` are computed.
+
+    float32 for what float32 holds exactly (booleans, 8 and 16 bits), else float64.
+    """
+    wide = np.result_type(dtype, np.float32)
+    return wide if wide.itemsize <= 8 else np.dtype(np.float64)
+
+
+def dense_rows(X, rows):
+    """Return the rows of X, a slice or positions, as a dense array."""
+    if not isinstance(X, np.ndarray):  # sparse or ragged
+        return X[rows].toarray()
+    return X[rows] if isinstance(rows, slice) else np.take(X, rows, axis=0)
+
+
+def rows_per_block(n_features):
+    """Return how many rows make a block."""
+    return max(1, BLOCK_BYTES // (4 * max(1, n_features)))
+
+
+def contiguous_blocks(X, n_outputs=0, n_hidden=0):
+    """Yield the (start, stop) of consecutive blocks of rows of X.
+
+    Of fewer rows where each row gives more outputs than it has features, or where its
+    `n_hidden` values in the widest layer would fill the memory.
+    """
+    n_rows, n_features = X.shape
+    step = rows_per_block(max(n_features, n_outputs, n_hidden // HIDDEN_FACTOR))
+    for start in range(0, n_rows, step):
+        yield start, min(start + step, n_rows)

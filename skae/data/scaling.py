@@ -1,0 +1,117 @@
+"""Rows as a network sees them: centred, divided by a scale, as tensors, and back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from skae.data.batch import Batch
+from skae.data.ragged import Ragged
+from skae.data.samples import dense_rows, working_dtype
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Subtracts a centre from each column and divides by a scale.
+
+    Parameters
+    ----------
+    centre : ndarray of float64 of shape (n_columns,), or None
+        None leaves rows as they are. Columns are channels where lengths vary.
+    scale : float or ndarray of shape (n_columns,)
+    """
+
+    centre: np.ndarray | None = None
+    scale: float | np.ndarray = 1.0
+
+    def batch(self, samples, rows, dtype, out=None):
+        """Return the :class:`Batch` of some samples, on the CPU.
+
+        Its tensors may share memory with X: they are not to be changed.
+
+        Parameters
+        ----------
+        samples : Samples
+        rows : slice or ndarray of int
+        dtype : numpy dtype
+            float32 or float64.
+        out : Tensor or None
+            Memory to use for x, of at least as many rows.
+        """
+        X = samples.X
+        observed = lengths = None
+        if samples.lengths is not None:
+            lengths = torch.from_numpy(samples.lengths[rows])
+        if isinstance(X, Ragged):
+            X = X[rows]
+            steps = self.forward(X.steps, slice(None), dtype).numpy()
+            x = torch.from_numpy(Ragged(steps, X.lengths).toarray())
+            lengths = torch.from_numpy(X.lengths)
+            cells = torch.arange(x.shape[1])
+            observed = cells < (lengths * X.steps.shape[1]).unsqueeze(1)
+        else:
+            x = self.forward(X, rows, dtype, out)
+        others = (
+            None if values is None else torch.from_numpy(values[rows]).to(x.dtype)
+            for values in (samples.condition, samples.target, samples.weight)
+        )
+        return Batch(x, observed, lengths, *others)
+
+    def forward(self, X, rows, dtype, out=None):
+        """Return rows of X, centred and scaled, as a tensor on the CPU.
+
+        The centre is subtracted in the precision of X, before the cast. The tensor may
+        share memory with X: it is not to be changed.
+
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (n_samples, n_columns)
+        rows, dtype, out : as of :meth:`batch`
+        """
+        if self.centre is None and X.dtype == dtype and isinstance(X, np.ndarray):
+            return _as_they_are(X, rows, out)
+        block = dense_rows(X, rows)
+        if out is None:
+            out = aligned(block.shape, dtype)
+        tensor = out[: len(block)]
+        view = tensor.numpy()
+        if self.centre is None:
+            view[...] = block
+            return tensor
+        wide = working_dtype(block.dtype)
+        centred = view if wide == dtype else np.empty(block.shape, dtype=wide)
+        np.subtract(block, self.centre.astype(wide), out=centred, dtype=wide)
+        centred *= np.asarray(1.0 / self.scale, dtype=wide)
+        if centred is not view:
+            view[...] = centred
+        return tensor
+
+    def inverse(self, values):
+        """Return rows in units of X, in their own dtype, a Ragged if they are one."""
+        if self.centre is None:
+            return values
+        if isinstance(values, Ragged):
+            return Ragged(self.inverse(values.steps), values.lengths)
+        values = values * np.asarray(self.scale, dtype=values.dtype)
+        values += self.centre.astype(values.dtype)
+        return values
+
+
+def aligned(shape, dtype):
+    """Return a tensor; only aligned sums repeat bit for bit."""
+    return torch.empty(shape, dtype=getattr(torch, np.dtype(dtype).name))
+
+
+def _as_they_are(X, rows, out=None):
+    if isinstance(rows, slice):
+        block = X[rows]
+        if block.flags.c_contiguous and block.flags.writeable:
+            return torch.from_numpy(block)
+        tensor = aligned(block.shape, X.dtype)
+        tensor.numpy()[...] = block
+        return tensor
+    if out is None:
+        out = aligned((len(rows), X.shape[1]), X.dtype)
+    tensor = out[: len(rows)]
+    np.take(X, rows, axis=0, out=tensor.numpy(), mode="clip")  # "raise" would buffer
+    return tensor

@@ -1,0 +1,207 @@
+"""The first pass over X: finite or not, range, centre, spread and principal axes."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+
+from skae.data.ragged import Ragged
+from skae.data.samples import contiguous_blocks, dense_rows, working_dtype
+
+_WIDEST_COVARIANCE = 2048  # columns; beyond, axes come from a sample of rows
+_SAMPLE_ELEMENTS = 2**23  # size of that sample
+_LARGEST_VARIANCE = 1e-6  # of what the dtype holds: losses are its multiples
+_COVARIANCE_WORK = 2e11  # multiplications spent on a covariance
+_ROUNDING = 16  # times eps: the share of the largest variance that may be no axis
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the first pass learned of the columns of X."""
+
+    n_rows: int
+    mean: np.ndarray  # (n_features,), float64
+    variance: np.ndarray  # (n_features,), float64, divided by n_rows
+    minimum: np.ndarray  # (n_features,), float64
+    maximum: np.ndarray  # (n_features,), float64
+    covariance: np.ndarray | None  # (n_features, n_features), float64
+    # Mean and deviation of the logarithms of lengths that vary, and the longest.
+    lengths: tuple | None = None
+
+
+class ColumnStatistics(NamedTuple):
+    """What corruptions know of the training rows; each of shape (n_features,).
+
+    In the units that the network sees, as everything that a corruption is handed.
+    """
+
+    mean: object
+    std: object
+    minimum: object
+    maximum: object
+    zero: object  # where a value of 0 of X is
+
+
+def describe(samples, *, with_covariance, check):
+    """Return the :class:`Columns` of samples; of channels where lengths vary.
+
+    Parameters
+    ----------
+    samples : Samples
+    with_covariance : bool
+        See :func:`describe_columns`.
+    check : RowCheck
+    """
+    X, weight = samples.X, samples.weight
+    if not isinstance(X, Ragged):
+        return describe_columns(
+            X, with_covariance=with_covariance, check=check, weight=weight
+        )
+    check.all(X)
+    columns = describe_columns(
+        X.steps,
+        with_covariance=False,
+        check=check,
+        weight=None if weight is None else np.repeat(weight, X.lengths),
+    )
+    return replace(columns, lengths=_describe_lengths(X.lengths, weight))
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def describe_columns(X, *, with_covariance, check, weight=None):
+    """Read X once, block by block.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    with_covariance : bool
+        Whether the covariance is accumulated, if X is not too wide for it.
+    check : callable
+        ``check(block, first_row)`` raises if a dense block is not fit for training.
+    weight : ndarray of float64 of shape (n_samples,), or None
+        How much each row counts.
+
+    Returns
+    -------
+    Columns
+    """
+    n_rows, n_features = X.shape
+    n_observations = n_rows if weight is None else weight.sum()
+    with_covariance = (
+        with_covariance
+        and n_features <= _WIDEST_COVARIANCE
+        and n_observations > n_features
+    )
+    # A covariance of every `step`-th block is enough where all would take minutes.
+    step = max(1, int(n_rows * n_features**2 / _COVARIANCE_WORK))
+    shift = None
+    total = np.zeros(n_features)
+    minimum, maximum = np.full(n_features, np.inf), np.full(n_features, -np.inf)
+    squares = np.zeros(n_features)
+    products = np.zeros((n_features, n_features)) if with_covariance else None
+    sampled_total, n_sampled = np.zeros(n_features), 0
+    for number, (start, stop) in enumerate(contiguous_blocks(X)):
+        block = dense_rows(X, slice(start, stop))
+        check(block, start)
+        np.minimum(minimum, block.min(axis=0), out=minimum)
+        np.maximum(maximum, block.max(axis=0), out=maximum)
+        # C order, whatever X has: sums repeat bit for bit in one order only.
+        block = np.ascontiguousarray(block, dtype=working_dtype(X.dtype))
+        if shift is None:  # sums about a typical row lose no digits
+            shift = block.mean(axis=0, dtype=np.float64)
+        block = block - shift.astype(block.dtype)
+        counted, n_counted = block, len(block)
+        if weight is not None:
+            counted = block * weight[start:stop, None]
+            n_counted = weight[start:stop].sum()
+        block_total = counted.sum(axis=0, dtype=np.float64)
+        total += block_total
+        if with_covariance and number % step == 0:
+            products += counted.T @ block
+            sampled_total += block_total
+            n_sampled += n_counted
+        if not with_covariance or step > 1:
+            squares += np.einsum("ij,ij->j", counted, block, dtype=np.float64)
+    offset = total / n_observations
+    covariance = None
+    if with_covariance:
+        sampled_offset = sampled_total / n_sampled
+        covariance = products / n_sampled - np.outer(sampled_offset, sampled_offset)
+        if step == 1:
+            squares = np.diag(products)
+    variance = np.maximum(squares / n_observations - offset**2, 0.0)
+    dtype = working_dtype(X.dtype)
+    if not variance.mean() < _LARGEST_VARIANCE * np.finfo(dtype).max:
+        raise ValueError(
+            f"The values of X are too large: their variance overflows {dtype}. Scale "
+            "the columns."
+        )
+    # What rounding leaves of a constant column is not variance.
+    noise = (np.finfo(working_dtype(X.dtype)).eps * np.abs(shift + offset)) ** 2
+    variance[variance <= 4 * noise] = 0.0
+    mean = shift + offset
+    return Columns(n_rows, mean, variance, minimum, maximum, covariance)
+
+
+def _describe_lengths(lengths, weight=None):
+    """Return mean and deviation of the logarithms of lengths, and the longest."""
+    logarithms = np.log(lengths)
+    mean = np.average(logarithms, weights=weight)
+    std = np.sqrt(np.average((logarithms - mean) ** 2, weights=weight))
+    return float(mean), float(std), int(lengths.max())
+
+
+def principal_axes(samples, columns, *, limit, rng):
+    """Return the leading principal axes of X, never more than its rank.
+
+    From the covariance where :func:`describe_columns` made one, else from the Gram
+    matrix of the rows, or of a sample of them if they are many.
+
+    Parameters
+    ----------
+    samples : Samples
+    columns : Columns
+    limit : int or None
+        At most so many axes; None for all.
+    rng : numpy.random.Generator
+        Draws the sample of rows.
+
+    Returns
+    -------
+    axes : ndarray of shape (n_axes, n_features), float64
+        Orthonormal rows, by falling variance; the largest entry of each is positive.
+    variances : ndarray of shape (n_axes,), float64
+    """
+    X, weight = samples.X, samples.weight
+    n_rows, n_features = X.shape
+    if columns.covariance is not None:
+        variances, axes = _top_eigenpairs(columns.covariance, limit)
+        axes = axes.T
+    else:
+        n_sample = max(_SAMPLE_ELEMENTS // n_features, 2 * (limit or 1))
+        rows = np.arange(n_rows)
+        if n_sample < n_rows:
+            rows = np.sort(rng.choice(n_rows, n_sample, replace=False))
+        centred = dense_rows(X, rows).astype(np.float64) - columns.mean
+        total = len(rows)
+        if weight is not None:
+            centred *= np.sqrt(weight[rows, None])
+            total = weight[rows].sum()
+        variances, vectors = _top_eigenpairs(centred @ centred.T / total, limit)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            axes = (vectors.T @ centred) / np.sqrt(variances * total)[:, None]
+    floor = _ROUNDING * np.finfo(working_dtype(X.dtype)).eps * variances[:1]
+    kept = (variances > floor) & (variances > 0)
+    axes, variances = axes[kept], variances[kept]
+    largest = np.abs(axes).argmax(axis=1)
+    axes *= np.sign(axes[np.arange(len(axes)), largest])[:, None]
+    return axes, variances
+
+
+def _top_eigenpairs(matrix, limit):
+    """Eigenvalues and eigenvectors (columns) of a symmetric matrix, largest first."""
+    n = len(matrix)
+    first = 0 if limit is None else max(0, n - limit)
+    values, vectors = scipy.linalg.eigh(matrix, subset_by_index=[first, n - 1])
+    return values[::-1], vectors[:, ::-1]

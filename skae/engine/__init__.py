@@ -1,1 +1,0 @@
-"""Training and inference over torch: batches, seeds, the net, the first pass."""

@@ -1,0 +1,1 @@
+"""Steps before an estimator: texts as tokens, one long series as windows."""

@@ -1,0 +1,261 @@
+"""One long series as windows, and what is found of windows as one series again."""
+
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+)
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+from skae._sklearn import Interval, fit_context
+from skae.codecs import count_axes, is_ragged
+from skae.data.checks import as_table
+
+_FLOATS = (np.float64, np.float32)
+
+
+@dataclass(eq=False, repr=False)
+class SlidingWindows(
+    OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=()
+):
+    """Cuts one long series into windows, the samples of what comes after.
+
+    A window starts every `stride` steps; where that leaves a rest, a last one stands
+    flush with the end, so that every step is in a window. Of n_times steps there are
+    ``ceil((n_times - length) / stride) + 1`` windows.
+
+    The number of samples changes: in a pipeline, scores are one for each window, and
+    :meth:`average` makes of them one for each step. Series of any length may be
+    transformed, whatever the length in `fit`.
+
+    Parameters
+    ----------
+    length : int, default=32
+        Steps of a window.
+    stride : int, default=1
+        Steps from the start of a window to that of the next, `length` at most. More
+        gives fewer windows, less to train on and to hold in memory.
+
+    Attributes
+    ----------
+    n_times_in_ : int
+        Number of steps of the series seen in `fit`.
+    n_features_in_ : int
+        Number of channels seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_channels,)
+        Names of the channels, if they have names that are all strings.
+
+    Notes
+    -----
+    Windows are a copy, ``length / stride`` times as large as the series: each may be
+    changed without changing its neighbours.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae import SlidingWindows
+    >>> series = np.sin(np.arange(100) / 5)
+    >>> cut = SlidingWindows(24, stride=10).fit(series)
+    >>> windows = cut.transform(series)
+    >>> windows.shape
+    (9, 24, 1)
+    >>> bool(np.allclose(cut.inverse_transform(windows)[:, 0], series))
+    True
+    >>> cut.average(windows.std(axis=(1, 2))).shape
+    (100,)
+    """
+
+    length: int = 32
+    _: KW_ONLY
+    stride: int = 1
+
+    _parameter_constraints = {
+        "length": [Interval(Integral, 1, None, closed="left")],
+        "stride": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the channels and the length of a series.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_times,) or (n_times, n_channels)
+        y : Ignored
+            Present for pipelines; never read.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X is not numeric and finite or shorter than a window, or if the stride is
+            longer than one.
+        """
+        if self.stride > self.length:
+            raise ValueError(
+                f"stride={self.stride} is more than length={self.length}: steps "
+                "between the windows would be lost."
+            )
+        self.n_times_in_ = len(self._series(X, reset=True))
+        return self
+
+    def transform(self, X):
+        """Cut a series into windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_times,) or (n_times, n_channels)
+            With the channels of `fit`; of any length from `length` on.
+
+        Returns
+        -------
+        windows : ndarray of shape (n_windows, length, n_channels)
+            A copy, in the dtype of X if that is a float.
+        """
+        check_is_fitted(self)
+        series = self._series(X)
+        starts = self._starts(len(series))
+        return series[starts[:, None] + np.arange(self.length)]
+
+    def inverse_transform(self, X, n_times=None):
+        """Join windows to a series; where they overlap it is their mean.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_windows, length, n_channels)
+        n_times : int, default=None
+            Steps of the series. None is that of `fit` if the stride is more than one:
+            series of several lengths then have as many windows.
+
+        Returns
+        -------
+        series : ndarray of shape (n_times, n_channels)
+
+        Raises
+        ------
+        ValueError
+            If X is not finite or of another shape than `transform` makes of so many
+            steps.
+        """
+        check_is_fitted(self)
+        windows = _finite(X, "X")
+        shape = (self.length, self.n_features_in_)
+        if windows.shape[1:] != shape:
+            raise ValueError(
+                f"X has the shape {windows.shape}, but windows have the shape "
+                f"(n_windows, {shape[0]}, {shape[1]})."
+            )
+        return self._joined(windows, n_times, "X")
+
+    def average(self, values, n_times=None):
+        """Return for each step the mean of the windows that it is in.
+
+        For instance of ``-model.score_samples(windows)``, one for each window, or of
+        ``model.reconstruction_error(windows, per_feature=True)``.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_windows,), (n_windows, length) or \
+                (n_windows, length, n_channels)
+            One for each window, which is that of all its steps, one for each of its
+            steps, or one for each step and channel.
+        n_times : int, default=None
+            Steps of the series. None is that of `fit` if the stride is more than one:
+            series of several lengths then have as many windows.
+
+        Returns
+        -------
+        means : ndarray of shape (n_times,) or (n_times, n_channels)
+
+        Raises
+        ------
+        ValueError
+            If values are not finite or of another shape than those of so many steps.
+        """
+        check_is_fitted(self)
+        values = _finite(values, "values")
+        if values.ndim == 1:
+            values = np.broadcast_to(values[:, None], (len(values), self.length))
+        if values.ndim > 3 or values.shape[1] != self.length:
+            raise ValueError(
+                f"values have the shape {values.shape}, but must have the shape "
+                f"(n_windows,), (n_windows, {self.length}) or (n_windows, "
+                f"{self.length}, n_channels)."
+            )
+        return self._joined(values, n_times, "values")
+
+    def set_output(self, *, transform=None):
+        """Do nothing: windows are an array of three axes, which no frame holds.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+
+        Returns
+        -------
+        self : object
+        """
+        return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _series(self, X, reset=False):
+        """Return X as a finite float array of shape (n_times, n_channels)."""
+        if isinstance(X, list | tuple) and is_ragged(X) and np.ndim(X[0]):
+            raise ValueError(
+                "X is one long series, of shape (n_times,) or (n_times, n_channels), "
+                "but it is a list of several. Pass them one by one."
+            )
+        if count_axes(X) == 1:
+            X = np.reshape(np.asarray(X), (-1, 1))
+        series = as_table(self, X, reset=reset)
+        series = check_array(series, dtype=_FLOATS, estimator=self, input_name="X")
+        if len(series) < self.length:
+            raise ValueError(
+                f"X is a series of n_samples = {len(series)} steps, shorter than a "
+                f"window: length={self.length}."
+            )
+        return series
+
+    def _starts(self, n_times):
+        """Return where the windows of a series start."""
+        last = n_times - self.length
+        starts = np.arange(0, last + 1, self.stride)
+        return starts if starts[-1] == last else np.append(starts, last)
+
+    def _joined(self, values, n_times, name):
+        """Return the mean for each step of values for windows and their steps."""
+        if n_times is None:
+            n_times = (
+                self.n_times_in_ if self.stride > 1 else len(values) + self.length - 1
+            )
+        starts = self._starts(n_times) if n_times >= self.length else []
+        if len(starts) != len(values):
+            raise ValueError(
+                f"{name} has {len(values)} windows, but a series of n_times={n_times} "
+                f"steps has {len(starts)} of length={self.length} and "
+                f"stride={self.stride}. Pass the n_times of the series."
+            )
+        total = np.zeros((n_times, *values.shape[2:]))
+        n_windows = np.zeros((n_times,) + (1,) * (values.ndim - 2))
+        for step in range(self.length):  # no two windows have the same start
+            total[starts + step] += values[:, step]
+            n_windows[starts + step] += 1
+        return (total / n_windows).astype(values.dtype, copy=False)
+
+
+def _finite(values, name):
+    return check_array(
+        values, dtype=_FLOATS, ensure_2d=False, allow_nd=True, input_name=name
+    )

@@ -1,0 +1,1 @@
+"""Roles of an estimator beside that of a transformer."""

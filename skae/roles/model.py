@@ -1,0 +1,109 @@
+"""The role of a model of the data: reconstructions and what they cost."""
+
+from sklearn.utils.validation import check_is_fitted
+
+
+class DataModel:
+    """Reconstruct rows, and tell the loss of each row or cell.
+
+    A class that mixes this in has `_samples`, `_predictor`, `_network_loss`, `_codec`
+    and `net_`.
+    """
+
+    def reconstruct(self, X):
+        """Encode and decode rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_features)
+            In units of X and in its form.
+        """
+        check_is_fitted(self)
+        return self._codec.restore(self._reconstruct(self._samples(X)))
+
+    def reconstruction_error(self, X, *, per_feature=False):
+        """Return the loss of each row's reconstruction, or of each of its cells.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
+        per_feature : bool, default=False
+            Whether to return the cells. Their mean over a row is the row's loss, their
+            sum where the estimator is variational.
+
+        Returns
+        -------
+        error : ndarray of shape (n_samples,), or (n_samples, n_features)
+            In units of the loss: of X squared for squared error, nats for a likelihood,
+            negative where a density is above 1. Per feature it has the form of X: a
+            frame with the names of the features, a list of arrays.
+        """
+        check_is_fitted(self)
+        return self._errors(self._samples(X), X, per_feature)
+
+    def score(self, X, y=None):
+        """Return minus the mean loss of the rows, without penalties.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series, tokens.
+        y : Ignored
+
+        Returns
+        -------
+        score : float
+            Higher is better. Scores of different losses do not compare. Of a
+            variational estimator it is the mean evidence lower bound, in nats.
+        """
+        check_is_fitted(self)
+        return -float(self._row_losses(self._samples(X)).mean())
+
+    def _reconstruct(self, samples):
+        """Return flat rows, in units of X, from the codes of samples alone."""
+        read = self.net_.criterion_.reconstruction
+
+        def compute(net, batch):
+            output = net.decode(net.encode(batch), batch._replace(x=None))
+            return read(output), batch.lengths
+
+        rows = self._predictor.map_rows(samples, compute)
+        return self._predictor.fields.scaling.inverse(rows)
+
+    def _errors(self, samples, X, per_feature):
+        if per_feature:
+            return self._codec.restore_cells(self._cell_losses(samples), like=X)
+        return self._reconstruction_losses(samples)
+
+    def _cell_losses(self, samples):
+        """Return the loss of each cell, in units of X."""
+        criterion = self.net_.criterion_
+
+        def compute(net, batch):
+            output = net.decode(net.encode(batch), batch)
+            return criterion.cells(output, batch), batch.lengths
+
+        losses = self._predictor.map_rows(
+            samples, compute, value_range=self.loss_.range
+        )
+        return self._network_loss.of_cells(losses)
+
+    def _reconstruction_losses(self, samples):
+        """Return the loss of the reconstruction of each row, in units of X."""
+        return self._row_losses(samples)
+
+    def _row_losses(self, samples):
+        """Return the loss of each row, in units of X."""
+        criterion = self.net_.criterion_
+
+        def compute(net, batch):
+            return criterion.row_losses(net.decode(net.encode(batch), batch), batch)
+
+        losses = self._predictor.map(samples, compute, value_range=self.loss_.range)
+        return self._network_loss.of_rows(losses, samples.X)

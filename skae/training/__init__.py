@@ -1,0 +1,1 @@
+"""Training over torch: the net, the trainer, optimizers, seeds, devices."""

@@ -1,0 +1,130 @@
+"""Optimizers by name, their arguments, and the one vector that they step on."""
+
+import inspect
+from itertools import accumulate
+
+import skorch
+import torch
+from torch import nn
+
+OPTIMIZERS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "sgd": torch.optim.SGD,
+    "lbfgs": torch.optim.LBFGS,
+}
+
+_ELEMENTWISE = {kind for name, kind in OPTIMIZERS.items() if name != "lbfgs"}
+_MOST_ELEMENTS = 2**15  # beyond, adding to gradients costs more than many tensors
+_ALIGNED = 16  # elements: sums repeat bit for bit only where memory is aligned
+
+# skorch's parameters that an estimator sets from its own.
+_NOT_FOR_NET_PARAMS = {
+    "module", "criterion", "optimizer", "lr", "max_epochs", "batch_size", "device",
+    "callbacks", "seed", "loss", "weight_decay", "train_split", "warm_start", "dtype",
+}  # fmt: skip
+
+
+def resolve_optimizer(optimizer):
+    """Return the class of an optimizer that is given by name or as a class."""
+    if isinstance(optimizer, str):
+        return OPTIMIZERS[optimizer]
+    if not issubclass(optimizer, torch.optim.Optimizer):
+        raise TypeError(
+            f"optimizer is a name or a torch.optim.Optimizer class, not {optimizer}."
+        )
+    return optimizer
+
+
+def check_extras(net_params, callbacks):
+    """Raise for callbacks that are none and for parameters that are set elsewhere."""
+    taken = sorted(_NOT_FOR_NET_PARAMS & set(net_params))
+    if taken:
+        raise ValueError(f"net_params holds {taken}: the estimator's own parameters.")
+    for callback in callbacks:
+        kind = callback if isinstance(callback, type) else type(callback)
+        if not issubclass(kind, skorch.callbacks.Callback | tuple):
+            raise TypeError(f"callbacks takes skorch callbacks, not {callback!r}.")
+
+
+def optimizer_arguments(optimizer, weight_decay, args, kwargs):
+    """Return skorch's arguments of an optimizer, made fused and sparing of biases.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer class
+    weight_decay : float
+        Of weights; biases and other vectors have none.
+    args, kwargs : tuple, dict
+        As skorch makes them, parameter groups first.
+    """
+    accepted = inspect.signature(optimizer).parameters
+    if "fused" in accepted and "foreach" not in kwargs:
+        kwargs.setdefault("fused", True)
+    # AdamW decays by default: skae's 0 means 0.
+    if "weight_decay" in accepted:
+        kwargs.setdefault("weight_decay", weight_decay)
+    elif weight_decay:
+        raise ValueError(
+            f"weight_decay={weight_decay} cannot be had: {optimizer.__name__} takes no "
+            "weight_decay. Use l1_penalty or another optimizer."
+        )
+    if kwargs.get("weight_decay") and "param_groups" not in kwargs:
+        parameters = [p for group in args[0] for p in group["params"]]
+        matrices = [p for p in parameters if p.ndim > 1]
+        others = [p for p in parameters if p.ndim <= 1]
+        args = ([{"params": matrices}, {"params": others, "weight_decay": 0.0}],)
+    return args, kwargs
+
+
+class FlatParameters:
+    """Parameters as views of one vector, which costs an optimizer one step.
+
+    Parameters
+    ----------
+    parameters : list of torch.nn.Parameter
+        Of one dtype, on one device.
+    """
+
+    def __init__(self, parameters):
+        self.parameters = parameters
+        sizes = [-(-p.numel() // _ALIGNED) * _ALIGNED for p in parameters]
+        self._starts = [0, *accumulate(sizes)]
+        self.vector = nn.Parameter(parameters[0].new_zeros(self._starts[-1]))
+        self.vector.grad = torch.zeros_like(self.vector)
+        self.link()
+
+    def link(self):
+        """Make all parameters and their gradients views, where they are none yet."""
+        for parameter, start in zip(self.parameters, self._starts, strict=False):
+            stop = start + parameter.numel()
+            value = self.vector.data[start:stop].view_as(parameter)
+            if parameter.data_ptr() != value.data_ptr():
+                value.copy_(parameter.data)
+                parameter.data = value
+            parameter.grad = self.vector.grad[start:stop].view_as(parameter)
+
+    def zero_grad(self):
+        """Set all gradients to zero."""
+        self.vector.grad.zero_()
+
+
+def flatten(optimizer, args, kwargs):
+    """Return the flat parameters that an optimizer may step on, or None.
+
+    It may where its steps are element by element and treat all of them alike.
+    """
+    (groups,) = args
+    parameters = [p for group in groups for p in group["params"]]
+    is_alike = len(groups) == 1 and not kwargs.get("weight_decay")
+    is_alike = is_alike and set(groups[0]) == {"params"}
+    is_known = optimizer in _ELEMENTWISE and parameters
+    if not is_known or not is_alike or len({p.dtype for p in parameters}) > 1:
+        return None
+    if sum(p.numel() for p in parameters) > _MOST_ELEMENTS:
+        return None
+    return FlatParameters(parameters)

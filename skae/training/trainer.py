@@ -1,0 +1,123 @@
+"""How a net is trained: schedule, early stopping, progress, and what came of it."""
+
+import inspect
+from contextlib import nullcontext
+
+import skorch
+import torch
+from skorch.callbacks import EpochTimer, LRScheduler
+from skorch.helper import predefined_split
+
+from skae.training.budget import Schedule
+from skae.training.net import DIVERGED
+from skae.training.progress import Progress
+from skae.training.seeds import draws_globally, global_draws
+
+
+class Trainer:
+    """Trains a net on rows, and keeps its best weights.
+
+    Parameters
+    ----------
+    net : Net
+        Initialized.
+    batch_size : int
+    callbacks : list of skorch callbacks
+        Of the objective, beside those of the user, which the net has.
+    bar : str or None
+        What to call a progress bar; None shows none.
+    """
+
+    def __init__(self, net, *, batch_size, callbacks=(), bar=None):
+        self.net = net
+        self.callbacks = [EpochTimer(), *([Progress(bar)] if bar else []), *callbacks]
+        self.best = None
+        self.interrupted = False
+        net.batch_size = batch_size
+
+    def train(self, rows, valid=None, *, epochs, stopping=None, scheduled=True):
+        """Train for `epochs` passes over `rows`.
+
+        Parameters
+        ----------
+        rows, valid : Rows, or None
+        epochs : int
+        stopping : EarlyStopping or None
+            Watches the validation rows.
+        scheduled : bool
+            Whether the learning rate falls, unless the user's callbacks set it.
+
+        Raises
+        ------
+        ValueError
+            If the loss or the weights become infinite or NaN.
+        """
+        net, own = self.net, self.net.callbacks_
+        self.best = stopping
+        watching = self.callbacks if stopping is None else [*self.callbacks, stopping]
+        watching = [(type(one).__name__, one.initialize()) for one in watching]
+        net.callbacks_ = [*watching, *own]
+        has_schedule = any(isinstance(callback, LRScheduler) for _, callback in own)
+        net.schedule = None
+        net.train_split = None if valid is None else predefined_split(valid)
+        net.max_epochs = epochs
+        net.enough = False
+        net.watched = _listens(net.callbacks_, "on_batch_begin", "on_batch_end")
+        net.takes_whole_steps = _needs_whole_steps(net)
+        if scheduled and not has_schedule:
+            net.schedule = Schedule(net.lr, epochs * len(net.get_iterator(rows)))
+        if net.flat is not None:
+            net.flat.link()
+        try:
+            with self._draws():
+                net.notify("on_train_begin", X=rows, y=None)
+                try:
+                    net.fit_loop(rows)
+                except KeyboardInterrupt:
+                    self.interrupted = not net.notifying
+                net.notify("on_train_end", X=rows, y=None)
+        finally:
+            net.callbacks_ = own
+            net.train_split = None
+            net.ready()
+        for name, parameter in net.get_all_learnable_params():
+            if not torch.isfinite(parameter).all():
+                raise ValueError(DIVERGED.format(f"the weights {name!r}", net.lr))
+
+    @property
+    def best_epoch(self):
+        """The epoch whose weights were kept, 0 for the start."""
+        if self.best is None:
+            return len(self.history())
+        return self.best.kept_epoch
+
+    def history(self):
+        """Return the finished epochs as dicts, their losses in units of the net."""
+        return [
+            {key: value for key, value in row.items() if key != "batches"}
+            for row in self.net.history
+            if "dur" in row
+        ]
+
+    def _draws(self):
+        """Seed what draws from torch's global generators, if anything does."""
+        if not draws_globally(self.net.module_):
+            return nullcontext()
+        seed = torch.randint(2**31, (), generator=self.net.order_generator)
+        return global_draws(int(seed), self.net.device)
+
+
+def _needs_whole_steps(net):
+    """Tell whether steps are skorch's: for callbacks on gradients, and closures."""
+    closure = inspect.signature(net.optimizer_.step).parameters.get("closure")
+    needs_closure = closure is not None and closure.default is inspect.Parameter.empty
+    return needs_closure or _listens(net.callbacks_, "on_grad_computed")
+
+
+def _listens(callbacks, *events):
+    """Tell whether a callback overrides one of the events."""
+    return any(
+        getattr(type(callback), event) is not getattr(skorch.callbacks.Callback, event)
+        for _, callback in callbacks
+        for event in events
+    )
