@@ -77,17 +77,13 @@ class Rows(torch.utils.data.Dataset):
         numbers : ndarray of int or slice
             Within this set.
         out : Tensor or None
-            On the CPU: memory to use, of at least as many rows.
+            On the CPU, of rows that are scaled now: memory to use, of at least as many.
         """
         if self._copy is not None:
             if isinstance(numbers, slice):
                 return self._copy.map(lambda tensor: tensor[numbers])
             numbers = torch.from_numpy(numbers).to(self.device, non_blocking=True)
-            if out is not None:
-                out = out[: len(numbers)]
-            x = torch.index_select(self._copy.x, 0, numbers, out=out)
-            others = self._copy._replace(x=None)
-            return others.map(lambda t: t.index_select(0, numbers))._replace(x=x)
+            return self._copy.map(lambda tensor: tensor.index_select(0, numbers))
         if self.positions is not None:
             numbers = self.positions[numbers]
         if self.device.type != "cpu":
@@ -166,7 +162,8 @@ class Batches:
         if rows.is_ragged:  # no batch is wider than its longest row
             per_block = 1
         out = None
-        if self.one_block and not rows.is_ragged and rows.device.type == "cpu":
+        is_reused = self.one_block and not (rows.is_ragged or rows.has_copy)
+        if is_reused and rows.device.type == "cpu":
             # Fresh memory for each costs page faults.
             shape = (per_block * self.batch_size + 1, rows.width)
             out = torch.empty(shape, dtype=getattr(torch, rows.dtype.name))

@@ -247,7 +247,8 @@ class Net(skorch.NeuralNet):
         result = self.module_(batch)
         loss = self.criterion_(result, batch)
         loss.backward()
-        return {"loss": loss, "y_pred": result.output}
+        # What nobody looks at is let go: its memory serves the next step, still cached.
+        return {"loss": loss, "y_pred": result.output if self.watched else None}
 
     def _zero_grad_optimizer(self, set_to_none=None):
         if self.flat is None:
