@@ -182,6 +182,8 @@ def test_a_small_scaled_copy_is_kept_and_a_large_one_is_not(rng, monkeypatch):
     assert large._copy is None
     numbers = rng.permutation(3000)[:100]
     torch.testing.assert_close(small.take(numbers).x, large.take(numbers).x)
+    part = Rows(Samples(X), Scaling(X.mean(0), 2.0), np.arange(2000)).kept()
+    assert part._copy is None  # of large data not even a part is kept
     memory = torch.empty(200, 400)
     assert large.take(numbers, memory).x.data_ptr() == memory.data_ptr()
 

@@ -99,7 +99,8 @@ class Rows(torch.utils.data.Dataset):
         Called once before training. Returns the same object.
         """
         n_bytes = self.dtype.itemsize * len(self) * self.width
-        if self.is_ragged or (n_bytes > BLOCK_BYTES and n_bytes > self._room()):
+        fits = n_bytes <= BLOCK_BYTES or n_bytes <= self._room()
+        if self.is_ragged or not fits:
             return self
         step = rows_per_block(self.width)
         parts = [
@@ -115,7 +116,11 @@ class Rows(torch.utils.data.Dataset):
     def _room(self):
         if self.device.type == "cuda":
             return _DEVICE_SHARE * torch.cuda.mem_get_info(self.device)[0]
-        return COPY_BYTES if self.device.type == "cpu" else _DEVICE_SHARE * 2**33
+        if self.device.type != "cpu":
+            return _DEVICE_SHARE * 2**33
+        # Of large data not even the part that validates is kept.
+        of_all = self.dtype.itemsize * len(self.samples) * self.width
+        return COPY_BYTES if of_all <= COPY_BYTES else 0
 
 
 class Batches:
