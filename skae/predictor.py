@@ -91,7 +91,7 @@ class Predictor:
             code, batch = batch.x, batch._replace(x=None)
             lengths = batch.lengths
             if lengths is None:
-                lengths = net.told_lengths(code, batch)
+                lengths = net.lengths_of_codes(code, batch)
             output = net.decode(code, batch._replace(lengths=lengths))
             return read(output), lengths
 

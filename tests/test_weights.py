@@ -262,3 +262,10 @@ def test_training_that_only_adds_rounding_is_undone(rng):
     assert model.best_epoch_ == 0
     np.testing.assert_allclose(model.reconstruct(X), X, atol=1e-12)
     assert (model.predict(X) == 1).all()
+
+
+def test_after_few_rows_many_are_trained_on_in_batches(rng):
+    model = Autoencoder(2, random_state=0).fit(rng.normal(size=(20, 5)))
+    assert (model.net_.dtype, model.batch_size_) == ("float64", 20)
+    model.partial_fit(rng.normal(size=(5000, 5)))
+    assert model.batch_size_ == 64

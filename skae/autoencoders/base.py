@@ -29,8 +29,6 @@ from skae.training.optimizers import check_extras, resolve_optimizer
 from skae.training.seeds import draw_seed
 from skae.training.trainer import Trainer
 
-_ROWS_COMPARED = 1000  # on which a start is compared with a random one
-
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):

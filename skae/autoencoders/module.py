@@ -111,7 +111,7 @@ class AutoencoderModule(nn.Module):
             lengths = self.lengths(code)
         return self.decoder(code, lengths, batch.x)
 
-    def told_lengths(self, code, batch):
+    def lengths_of_codes(self, code, batch):
         """Return the lengths (n,) that codes tell, or None where all are the same."""
         return None if self.lengths is None else self.lengths(code)
 

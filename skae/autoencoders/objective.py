@@ -16,7 +16,7 @@ from skae.data.rows import Rows
 from skae.data.samples import Samples
 from skae.data.statistics import Columns
 from skae.losses import CrossEntropy, SquaredError, make_loss
-from skae.training.budget import auto_components, plan
+from skae.training.budget import FEWEST_TO_SPLIT, auto_components, plan
 from skae.training.early_stopping import EarlyStopping, UnlessWorse
 
 _ROWS_COMPARED = 1000  # on which a start is compared with a random one
@@ -127,7 +127,7 @@ class Objective(Parameters):
 
     def _plan(self, n_rows, validated):
         """Return the rows of a batch and the number of epochs."""
-        is_exact = self.net_.dtype == "float64"
+        is_exact = self.net_.dtype == "float64" and n_rows < FEWEST_TO_SPLIT
         return plan(n_rows, self.batch_size, self.max_epochs, validated, is_exact)
 
     def _summarise(self, samples, rng, n_seen):

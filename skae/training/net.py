@@ -2,6 +2,7 @@
 
 import copy
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 
 import numpy as np
 import skorch
@@ -188,7 +189,7 @@ class Net(skorch.NeuralNet):
         """Write an epoch's losses into the history."""
         mean = losses.mean()
         if not training:
-            self.valid_rows = losses.of_rows()
+            self.valid_rows = losses.of_rows
         if not np.isfinite(mean):
             raise ValueError(DIVERGED.format(f"the {prefix} loss", self.lr))
         if not self.watched:  # callbacks may read the last batch of an epoch
@@ -283,7 +284,7 @@ class Net(skorch.NeuralNet):
                 batch = self._as_batch(batch)
                 step = self.validation_step(self.criterion_.prepare(batch))
                 losses.add(step, batch, {})
-        return losses.of_rows()
+        return losses.of_rows
 
     # -- inference and state
 
@@ -380,13 +381,14 @@ class _EpochLosses:
         self.n_rows += n_rows
         self.n_batches += 1
 
+    @cached_property
     def of_rows(self):
-        """Return the losses of the rows."""
+        """The losses of the rows, an array of float64, once all are counted."""
         return self.rows.cpu().double().numpy()
 
     def mean(self):
         """Return the mean loss of a row."""
         if self.rows is not None and isinstance(self.counted, int):
-            return float(self.of_rows().mean())
+            return float(self.of_rows.mean())
         self.counted = float(self.counted)
         return float(self.total) / self.counted

@@ -56,9 +56,9 @@ class ConditionalModule(VariationalModule):
         """Return the decoder's output for codes under the batch's conditions."""
         return super().decode(_joined(code, batch), batch)
 
-    def told_lengths(self, code, batch):
+    def lengths_of_codes(self, code, batch):
         """Return the lengths that codes tell under the batch's conditions."""
-        return super().told_lengths(_joined(code, batch), batch)
+        return super().lengths_of_codes(_joined(code, batch), batch)
 
     def penalty(self, code, batch):
         """Return what is added to the loss; lengths are told under conditions too."""
