@@ -9,12 +9,14 @@ from skae.architectures import (
 )
 from skae.autoencoders import (
     Autoencoder,
+    BetaTCVAE,
     ConditionalVariationalAutoencoder,
     ContractiveAutoencoder,
     DenoisingAutoencoder,
     SparseAutoencoder,
     StackedAutoencoder,
     VariationalAutoencoder,
+    WassersteinAutoencoder,
 )
 from skae.corruption import (
     Corruption,
@@ -37,7 +39,7 @@ from skae.losses import (
 )
 from skae.preprocessing.text import SubwordTokenizer
 from skae.preprocessing.windows import SlidingWindows
-from skae.sparsity import L1, KLSparsity, Sparsity, TopK
+from skae.sparsity import L1, BatchTopK, KLSparsity, Sparsity, TopK
 
 __version__ = "0.1.0.dev0"
 
@@ -45,6 +47,8 @@ __all__ = [
     "AbsoluteError",
     "Architecture",
     "Autoencoder",
+    "BatchTopK",
+    "BetaTCVAE",
     "BinaryCrossEntropy",
     "ConditionalVariationalAutoencoder",
     "ContractiveAutoencoder",
@@ -74,5 +78,6 @@ __all__ = [
     "TopK",
     "Transformer",
     "VariationalAutoencoder",
+    "WassersteinAutoencoder",
     "WordDropout",
 ]

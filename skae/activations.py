@@ -67,12 +67,19 @@ def make_activation(activation):
 
     Raises
     ------
+    ValueError
+        If there is none of that name.
     TypeError
         If it is a class of something else.
     """
     if activation is None:
         return nn.Identity()
     if isinstance(activation, str):
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"There is no activation {activation!r}. There are: "
+                f"{', '.join(ACTIVATIONS)}."
+            )
         return ACTIVATIONS[activation]()
     if not issubclass(activation, nn.Module):
         raise TypeError(

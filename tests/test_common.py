@@ -31,6 +31,7 @@ VARIANTS = [
     skae.Autoencoder(loss=Huber(), max_epochs=10),
     skae.SparseAutoencoder(sparsity=skae.KLSparsity(), max_epochs=10),
     skae.SparseAutoencoder(sparsity=skae.TopK(1), max_epochs=10),
+    skae.SparseAutoencoder(sparsity=skae.BatchTopK(1), max_epochs=10),
     skae.ContractiveAutoencoder(architecture=Dense(()), max_epochs=10),
 ]
 
@@ -140,8 +141,9 @@ def test_shared_parameters_are_worded_alike():
         for parameter in ClassDoc(kind)["Parameters"]:
             text = "\n".join(parameter.desc)
             wording.setdefault(parameter.name, set()).add(text)
-    # What None stands for differs.
+    # What None stands for differs, and what beta weighs.
     own = {"n_components", "architecture", "corruption", "loss", "code_activation"}
+    own |= {"beta"}
     assert [
         name for name, texts in wording.items() if len(texts) > 1 and name not in own
     ] == []
@@ -207,6 +209,8 @@ def test_every_objective_takes_every_loss_and_tying(estimator, loss, tied, rng):
 def test_training_moves_every_weight(estimator, digits):
     """A backward pass that is never called, or a dead path, would leave some."""
     start = estimator(4, max_epochs=1, learning_rate=1e-12, early_stopping=False)
+    if "beta" in start.get_params():
+        start.set_params(beta=1.0)  # as in the score
     start = fitted(start.set_params(random_state=0), digits[:200])
     later = clone(start).set_params(learning_rate=1e-3, max_epochs=5)
     later = fitted(later, digits[:200])

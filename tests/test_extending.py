@@ -510,6 +510,45 @@ class _NoShape(Codec):
         return X
 
 
+class _NoneRestored(Codec):
+    def restore(self, values, leading=(), *, cells=False):
+        pass
+
+
+class _Detached(SquaredError):
+    def per_element(self, output, x):
+        return torch.as_tensor((output.detach().numpy() - x.numpy()) ** 2)
+
+
+class _NanLoss(Loss):
+    def per_element(self, output, x):
+        return (output - x - 10).sqrt()
+
+
+class _SingleOnly(AutoencoderModule):
+    def encode(self, batch):
+        return super().encode(batch) + torch.zeros(2) @ torch.eye(2)
+
+    def decode(self, code, batch):
+        return super().decode(code @ torch.eye(2), batch)
+
+
+class _OtherActivation(Sparsity):
+    code_activation = "rellu"
+
+
+class _Undecorated(Autoencoder):
+    strength: float = 1.0
+
+
+class _UndecoratedLoss(SquaredError):
+    power: float = 2.0
+
+
+class _Misspelt(Autoencoder):
+    _parameter_constraints = {**Autoencoder._parameter_constraints, "force": [float]}
+
+
 @dataclass(eq=False, repr=False)
 class _OfCodec(Dense):
     hidden_sizes: type = Codec
@@ -555,6 +594,22 @@ def _of(**parts):
         (Autoencoder(architecture=_OfCodec(_FewRows)), r"_FewRows\.rows made 59 rows"),
         (Autoencoder(architecture=_OfCodec(_NoneRows)), r"_NoneRows\.rows must return"),
         (Autoencoder(architecture=_OfCodec(_NoShape)), r"_NoShape\.rows must set"),
+        (Autoencoder(architecture=_OfCodec(_NoneRestored)), r"_NoneRestored\.restore"),
+        (Autoencoder(loss=_Detached()), r"without gradient.*_Detached is detached"),
+        (Autoencoder(loss=_NanLoss()), r"_NanLoss\.per_element is NaN for rows"),
+        (_of(module_class=_SingleOnly), r"In float64, _SingleOnly\.decode.*failed"),
+        (
+            SparseAutoencoder(sparsity=_OtherActivation()),
+            "no activation 'rellu'. There are",
+        ),
+        (_Undecorated(), "'strength' is no parameter of _Undecorated, which lacks"),
+        (
+            Autoencoder(loss=_UndecoratedLoss()),
+            "'power' is no parameter of _UndecoratedLoss, which lacks",
+        ),
+        (_Misspelt(), "_parameter_constraints of _Misspelt has 'force'"),
+        (_of(module_class=nn.Linear), "module_class of Own must be a subclass"),
+        (_of(criterion_class=nn.MSELoss), "criterion_class of Own must be a subclass"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -564,6 +619,23 @@ def test_what_a_part_gets_wrong_is_said_by_name(estimator, said, small):
     with pytest.raises((ValueError, TypeError, NotImplementedError), match=said):
         model.fit(small)
     assert vars(model) == before
+
+
+class _NoneDraw(Cauchy):
+    def draw(self, output, generator):
+        pass
+
+
+def test_what_a_loss_fails_to_draw_is_said(small):
+    model = VariationalAutoencoder(2, loss=_NoneDraw(), max_epochs=2).fit(small)
+    with pytest.raises(TypeError, match=r"_NoneDraw\.draw must return a tensor of"):
+        model.sample(3, draw=True)
+
+
+def test_the_first_argument_of_traverse_is_a_component(small):
+    model = Autoencoder(2, max_epochs=1).fit(small)
+    with pytest.raises(TypeError, match="component, the first argument, must be an"):
+        model.traverse(small, 0)
 
 
 class _SinglePrecision(Corruption):

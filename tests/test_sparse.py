@@ -10,6 +10,7 @@ from torch import nn
 
 from skae import (
     L1,
+    BatchTopK,
     Dense,
     KLSparsity,
     SparseAutoencoder,
@@ -19,7 +20,7 @@ from skae import (
 )
 from skae.autoencoders.module import Forward
 from skae.data.batch import Batch
-from skae.sparsity import Revival
+from skae.sparsity.selections import Revival
 from tests.discovery import SPARSITIES, name_of
 
 WIDE = dict(
@@ -29,7 +30,7 @@ WIDE = dict(
     random_state=0,
 )
 every_sparsity = pytest.mark.parametrize(
-    "sparsity", [L1(0.01), KLSparsity(0.1), TopK(2)], ids=repr
+    "sparsity", [L1(0.01), KLSparsity(0.1), TopK(2), BatchTopK(2)], ids=repr
 )
 
 
@@ -102,6 +103,77 @@ def test_gradients_by_finite_differences(sparsity, code):
             return sparsity.penalty(code, Batch(code))
 
     assert torch.autograd.gradcheck(penalty, code.requires_grad_())
+
+
+# -- the selection of whole batches
+
+
+def _selected(selector, code, *, encoding=False, weight=None):
+    return selector(code, nn.ReLU(), Batch(code, weight=weight), encoding=encoding)
+
+
+def test_batch_top_k_keeps_the_largest_of_the_batch(code):
+    selector = BatchTopK(2).make_selector(4)
+    selected = _selected(selector, code)
+    largest = np.sort(code.numpy(), axis=None)[-14:]
+    np.testing.assert_allclose(np.sort(selected[selected != 0]), largest)
+    # A row has as many as it needs: not two of each.
+    assert len(set((selected != 0).sum(1).tolist())) > 1
+
+
+def test_a_weight_of_batch_top_k_is_a_number_of_rows(code):
+    weight = torch.tensor([2.0, 1, 0, 3, 1, 1, 2], dtype=torch.float64)
+    repeats = weight.long()
+    weighted = _selected(BatchTopK(2).make_selector(4), code, weight=weight)
+    repeated = _selected(
+        BatchTopK(2).make_selector(4), code.repeat_interleave(repeats, 0)
+    )
+    seen = repeats > 0
+    expected = weighted[seen].repeat_interleave(repeats[seen], 0)
+    assert torch.equal(repeated, expected)
+
+
+def test_the_threshold_is_the_moving_average_of_the_smallest_kept(code):
+    """An ordinary mean until it has seen 1 / (1 - momentum) batches."""
+    selector = BatchTopK(2, momentum=0.75).make_selector(4).train()
+    smallest = []
+    for shift in (0.0, 0.3, 0.1, 0.2, 0.5, 0.4):
+        kept = _selected(selector, code + shift)
+        smallest.append(kept[kept != 0].min().item())
+    mean = np.mean(smallest[:4])
+    for value in smallest[4:]:
+        mean = 0.75 * mean + 0.25 * value
+    assert selector.threshold.item() == pytest.approx(mean, rel=1e-6)
+    before = selector.threshold.item()
+    _selected(selector.eval(), code)  # validation rows leave it
+    assert selector.threshold.item() == before
+
+
+def test_the_code_of_a_row_does_not_depend_on_others(digits):
+    model = _fit(digits[:500], sparsity=BatchTopK(3), max_epochs=40)
+    codes = model.transform(digits)
+    np.testing.assert_allclose(model.transform(digits[7:8]), codes[7:8], atol=1e-6)
+    n_active = (codes != 0).sum(axis=1)
+    assert n_active.mean() == pytest.approx(3, rel=0.1)
+    assert n_active.min() < 3 < n_active.max()
+
+
+def test_batch_top_k_spends_units_where_rows_need_them():
+    """Rows of one part or of nine; five units per row on average."""
+    rng = np.random.default_rng(0)
+    parts = rng.normal(size=(30, 40))
+    n_parts = np.where(np.arange(1500) % 2, 1, 9)
+    shares = rng.uniform(0.5, 1.5, (1500, 30))
+    shares *= rng.random((1500, 30)).argsort(axis=1) < n_parts[:, None]
+    X = shares @ parts
+    models = [
+        _fit(X[:1200], 60, sparsity=kind(5), max_epochs=60)
+        for kind in (BatchTopK, TopK)
+    ]
+    errors = [-model.score(X[1200:]) for model in models]
+    assert errors[0] < 0.85 * errors[1]
+    n_active = (models[0].transform(X) != 0).sum(axis=1)
+    assert n_active[n_parts == 9].mean() > 2 * n_active[n_parts == 1].mean()
 
 
 # -- what they do to a fitted code
@@ -212,20 +284,23 @@ def test_revival_leaves_fewer_dead_units(digits):
     assert dead[1] < 0.8 * dead[0]
 
 
-def test_every_parameter_of_top_k_matters(digits):
+@pytest.mark.parametrize(
+    ("kind", "own"), [(TopK, {"k_encoding": 9}), (BatchTopK, {"momentum": 0.2})]
+)
+def test_every_parameter_of_a_selection_matters(kind, own, digits):
     """With rows that count as silent soon, so that units are revived."""
-    base = TopK(3, dead_after=100)
     changes = {
         "k": 4,
-        "k_encoding": 9,
         "auxiliary_weight": 0.5,
         "k_auxiliary": 12,
         "dead_after": 1000,
+        **own,
     }
-    assert set(changes) == set(inspect.signature(TopK).parameters)
+    assert set(changes) == set(inspect.signature(kind).parameters)
+    base = kind(3, dead_after=100)
     codes = _fit(digits[:300], 100, sparsity=base, max_epochs=8).transform(digits)
     for name, value in changes.items():
-        sparsity = TopK(3, dead_after=100).set_params(**{name: value})
+        sparsity = kind(3, dead_after=100).set_params(**{name: value})
         changed = _fit(digits[:300], 100, sparsity=sparsity, max_epochs=8)
         assert not np.allclose(codes, changed.transform(digits)), name
 
@@ -249,7 +324,9 @@ def test_revival_survives_a_pickle(digits):
 
 @pytest.mark.parametrize("sparsity", SPARSITIES, ids=name_of)
 def test_sparsities_are_cloned_and_trained_with(sparsity, digits):
-    given = sparsity().set_params(**({"k": 3} if sparsity is TopK else {}))
+    given = sparsity()
+    if "k" in given.get_params():
+        given.set_params(k=3)
     model = _fit(digits[:100], sparsity=given, max_epochs=2)
     assert model.sparsity_ is not given
     assert repr(model.sparsity_) == repr(given)
@@ -289,6 +366,10 @@ def test_a_sparsity_of_ones_own(digits):
         ({"sparsity": TopK(0)}, "The 'k' parameter of TopK"),
         ({"sparsity": KLSparsity(0.0)}, "The 'target' parameter of KLSparsity"),
         ({"sparsity": KLSparsity(1.0)}, "The 'target' parameter of KLSparsity"),
+        ({"sparsity": BatchTopK(21)}, "k=21 of BatchTopK is more than n_components=20"),
+        ({"sparsity": BatchTopK(0)}, "The 'k' parameter of BatchTopK"),
+        ({"sparsity": BatchTopK(2, momentum=1.0)}, "The 'momentum' parameter of"),
+        ({"sparsity": BatchTopK(2), "code_activation": "tanh"}, "Tanh does not keep"),
         ({"sparsity": L1(-1.0)}, "The 'weight' parameter of L1"),
         ({"sparsity": "l1"}, "The 'sparsity' parameter of SparseAutoencoder"),
         (

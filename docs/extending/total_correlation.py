@@ -36,7 +36,7 @@ class TotalCorrelationBound(Bound):
         information, correlation = given - joint, joint - units
         apart = units - prior.sum(1)
         divergence = information + self.correlation_weight * correlation + apart
-        self._record(loss, result.divergence.sum(1), batch)
+        self.record(batch, reconstruction=loss, total_correlation=correlation)
         return plus(loss + self.weight * divergence, result.penalty)
 
     def forward(self, result, batch):
@@ -71,15 +71,6 @@ class TotalCorrelationVAE(OutlierDetector, VariationalModel):
         **OutlierDetector._parameter_constraints,
         "correlation_weight": [Interval(Real, 0, None, closed="left")],
     }
-
-    def _resolve(self):
-        super()._resolve()
-        if self.n_importance_samples > 1 or self.free_bits:
-            raise ValueError(
-                "TotalCorrelationVAE takes one draw of each code and no free bits: "
-                f"n_importance_samples={self.n_importance_samples}, "
-                f"free_bits={self.free_bits}."
-            )
 
     def _criterion_parameters(self):
         return {

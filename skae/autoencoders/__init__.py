@@ -6,14 +6,18 @@ from skae.autoencoders.denoising import DenoisingAutoencoder
 from skae.autoencoders.plain import Autoencoder
 from skae.autoencoders.sparse import SparseAutoencoder
 from skae.autoencoders.stacked import StackedAutoencoder
+from skae.autoencoders.total_correlation import BetaTCVAE
 from skae.autoencoders.variational import VariationalAutoencoder
+from skae.autoencoders.wasserstein import WassersteinAutoencoder
 
 __all__ = [
     "Autoencoder",
+    "BetaTCVAE",
     "ConditionalVariationalAutoencoder",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "VariationalAutoencoder",
+    "WassersteinAutoencoder",
 ]

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn import fit_context
 from skae.autoencoders.objective import Objective, Start, resolved
-from skae.autoencoders.trial import check_parts
+from skae.autoencoders.trial import check_declared, check_parts, own_parts
 from skae.codecs import checked_rows
 from skae.data.checks import RowCheck
 from skae.data.samples import Samples
@@ -162,6 +162,7 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
 
     def _build(self, samples, validation, seed, rng, previous=None, is_exact=False):
         """Make the net, and its first weights: random, PCA's, or the previous net's."""
+        check_declared(self)
         share = self.n_components if isinstance(self.n_components, float) else None
         if None in self._codec.shape and share is not None:
             raise ValueError(
@@ -195,7 +196,8 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
             self._fields.scaling, self.loss_, self.criterion_class.as_sum
         )
         self.net_ = self._make_net(seed, columns, is_exact).initialize()
-        check_parts(self.net_, self.architecture_, self._first_rows(samples))
+        if own_parts(self):
+            check_parts(self, self._first_rows(samples))
         if previous is not None:
             self._continue_from(previous)
         else:

@@ -4,7 +4,7 @@ from torch import nn
 
 from skae.autoencoders.module import plus
 from skae.data.batch import over_cells
-from skae.losses.base import check_cells
+from skae.losses.base import check_cells, check_drawn
 from skae.losses.network import overridden_together
 
 
@@ -84,7 +84,9 @@ class Criterion(nn.Module):
 
     def draw(self, output, generator):
         """Draw rows from the likelihood that an output stands for."""
-        return self.loss.draw(output, generator, *self._learned(output))
+        rows = self.loss.draw(output, generator, *self._learned(output))
+        check_drawn(rows, self.reconstruction(output), self.loss)
+        return rows
 
     def per_row(self, result, batch):
         """Return what is minimised, row by row, shape (n_samples,).
@@ -101,6 +103,20 @@ class Criterion(nn.Module):
         if self._is_plain(batch):
             return plus(self._reduced(result.output, batch, "mean"), result.penalty)
         return batch.mean(self.per_row(result, batch))
+
+    def record(self, batch, **terms):
+        """Put terms of what is minimised into the history, each by its name.
+
+        Parameters
+        ----------
+        batch : Batch
+        **terms : Tensor of shape (..., n_samples)
+            The value of each row; of several draws, its share of each.
+        """
+        terms = {name: term.detach() for name, term in terms.items()}
+        if batch.weight is not None:
+            terms = {name: term * batch.weight for name, term in terms.items()}
+        self.terms = {name: term.sum() for name, term in terms.items()}
 
     def _is_plain(self, batch):
         """Tell whether every cell counts alike."""

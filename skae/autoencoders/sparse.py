@@ -83,8 +83,9 @@ class SparseAutoencoder(OutlierDetector, WeightedAutoencoder):
     .. math:: \frac{1}{n} \sum_i L(g(h(x_i)), x_i) + w \sum_j |h_j(x_i)|
 
     with :class:`L1`, a divergence of mean activations with :class:`KLSparsity`, or a
-    selection, in which only the k largest units of each row are kept, with
-    :class:`TopK`. The code may have many more components than X has features.
+    selection, in which only the k largest units are kept, of each row with
+    :class:`TopK`, per row on average with :class:`BatchTopK`. The code may have many
+    more components than X has features.
 
     Parameters
     ----------
@@ -102,8 +103,8 @@ class SparseAutoencoder(OutlierDetector, WeightedAutoencoder):
         "squared_error", "absolute_error", "huber", "gaussian", "laplace",
         "binary_cross_entropy" (X in [0, 1]) or "poisson" (X >= 0).
     code_activation : str, torch.nn.Module class or None, default=None
-        Applied to the code; None is "relu" with `L1` and `TopK` and "sigmoid" with
-        `KLSparsity`, which needs a code in [0, 1].
+        Applied to the code; None is "sigmoid" with `KLSparsity`, which needs a code in
+        [0, 1], and "relu" with all others.
     max_epochs : int or "auto", default="auto"
         Passes over the training rows. "auto": about 3,000 steps' worth, within 5 and
         200; 50 steps' worth where no rows can be spared for validation.

@@ -7,7 +7,7 @@ import torch
 from skae.data.batch import mean_of_rows
 
 
-def start_at_axes(net, architecture, axes, rows, centre):
+def start_at_axes(net, architecture, axes, rows, centre, variances=None):
     """Start the net's module at the reconstruction along `axes`, if it gets there.
 
     Parameters
@@ -20,13 +20,21 @@ def start_at_axes(net, architecture, axes, rows, centre):
         Training rows to compare with PCA on.
     centre : ndarray of shape (n_features,) or None
         What PCA subtracts from the rows, if they are not centred already.
+    variances : ndarray of shape (n_axes,) or None
+        Of the rows along the axes, where codes are to have a variance of 1; None leaves
+        them the lengths that they have.
     """
     module = net.module_
     random_start = net.weights()
     batch = rows.take(slice(0, len(rows)))
     like = {"dtype": batch.x.dtype, "device": rows.device}
     axes = torch.tensor(axes, **like)
-    architecture.set_linear_maps(module, axes, axes)
+    size = torch.ones(len(axes), 1, **like)
+    if variances is not None:
+        deviations = torch.tensor(variances, **like).sqrt().unsqueeze(1)
+        spread = deviations > 1e-3 * deviations.sum()  # others are rounding alone
+        size = torch.where(spread, deviations, size)
+    architecture.set_linear_maps(module, axes / size, axes * size)
     net.ready()
     x = centred = batch.x
     if centre is not None:

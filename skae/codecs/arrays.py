@@ -198,6 +198,8 @@ def checked_rows(codec, rows, X):
             f"{kind}.rows must set `shape`, that of a row, a tuple. It is "
             f"{codec.shape!r}."
         )
+    if isinstance(rows, np.ndarray) and codec.restore(rows[:1]) is None:
+        raise TypeError(f"{kind}.restore must return rows as X holds them, not None.")
     n_values = rows.shape[1] if None in codec.shape else math.prod(codec.shape)
     if rows.shape[1] != n_values or rows.shape[0] != num_samples(X):
         raise ValueError(

@@ -156,3 +156,15 @@ def check_cells(cells, x, loss):
             f"x, {tuple(x.shape)}: a loss for each element. It returned {found}."
         )
     return cells
+
+
+def check_drawn(rows, like, loss):
+    """Raise TypeError if what a loss drew is not a tensor of rows like others."""
+    if not isinstance(rows, torch.Tensor) or rows.shape != like.shape:
+        found = type(rows).__name__
+        if isinstance(rows, torch.Tensor):
+            found = f"a tensor of shape {tuple(rows.shape)}"
+        raise TypeError(
+            f"{type(loss).__name__}.draw must return a tensor of rows, of shape "
+            f"{tuple(like.shape)}. It returned {found}."
+        )

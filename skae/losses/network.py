@@ -7,7 +7,7 @@ import torch
 from sklearn.base import clone
 
 from skae.data.ragged import Ragged
-from skae.losses.base import Loss, ScaledLoss, check_cells
+from skae.losses.base import Loss, ScaledLoss, check_cells, check_drawn
 
 _ROUNDING = 32  # times eps: of residuals, in scales
 _PROBES = (-1.3, 0.2, 0.9)  # values that a loss is tried on, in scales
@@ -189,7 +189,10 @@ class UnscaledLoss:
 
     def draw(self, output, generator, *learned):
         """Draw rows; see :class:`Loss`."""
-        return self._back(self.loss.draw(self._in_units(output), generator, *learned))
+        output = self._in_units(output)
+        rows = self.loss.draw(output, generator, *learned)
+        check_drawn(rows, self.loss.reconstruction(output), self.loss)
+        return self._back(rows)
 
     def prepare(self, x, generator):
         """Return what training makes of a batch; see :class:`Loss`."""

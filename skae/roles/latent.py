@@ -51,8 +51,8 @@ class LatentSpace:
             In units of X; of series a list of lists.
         """
         check_is_fitted(self)
-        codes = self._encode(self._samples(X))
         self._check_component(component)
+        codes = self._encode(self._samples(X))
         if values is None:
             values = np.linspace(
                 codes[:, component].min(), codes[:, component].max(), 11
@@ -78,11 +78,14 @@ class LatentSpace:
         return paths
 
     def _check_component(self, component):
-        if not isinstance(component, Integral) or not (
-            0 <= component < self.n_components_
-        ):
+        if not isinstance(component, Integral):
+            raise TypeError(
+                "component, the first argument, must be an integer from 0 to "
+                f"{self.n_components_ - 1}, not of type {type(component).__name__}."
+            )
+        if not 0 <= component < self.n_components_:
             raise ValueError(
-                f"component={component!r} does not exist: components are 0 to "
+                f"component={component} does not exist: components are 0 to "
                 f"{self.n_components_ - 1}."
             )
 

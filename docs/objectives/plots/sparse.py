@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 
-from skae import L1, KLSparsity, SparseAutoencoder, TopK
+from skae import L1, BatchTopK, KLSparsity, SparseAutoencoder, TopK
 
 X = load_digits().data / 16
 train, test = X[:1200], X[1200:]
@@ -11,9 +11,10 @@ panels = {
     "L1(weight)": [L1(weight) for weight in (1e-5, 1e-4, 1e-3, 1e-2, 3e-2)],
     "KLSparsity(target)": [KLSparsity(target) for target in (0.02, 0.05, 0.1, 0.2)],
     "TopK(k)": [TopK(k) for k in (2, 5, 10, 20, 40)],
+    "BatchTopK(k)": [BatchTopK(k) for k in (2, 5, 10, 20, 40)],
 }
-figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
-for ax, (title, sparsities) in zip(axes, panels.items(), strict=True):
+figure, axes = plt.subplots(2, 2, figsize=(8, 6.4), layout="constrained")
+for ax, (title, sparsities) in zip(axes.flat, panels.items(), strict=True):
     values, active, errors = [], [], []
     for sparsity in sparsities:
         model = SparseAutoencoder(

@@ -86,7 +86,7 @@ class ConditionalVariationalAutoencoder(ConditionalModel):
         Weight of the divergence in what training minimises (Higgins et al. 2017). More
         makes codes simpler and reconstructions worse; scores are those of 1.
     kl_warm_up : int, default=0
-        Epochs over which that weight rises from zero, in equal steps.
+        Epochs over which the weight of the divergence rises from zero, in equal steps.
     free_bits : float, default=0.0
         Nats of divergence that each unit has for nothing, as a mean over the batch
         (Kingma et al. 2016).

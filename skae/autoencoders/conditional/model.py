@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae.autoencoders.conditional.encoding import Conditions
 from skae.autoencoders.conditional.module import ConditionalModule
 from skae.autoencoders.conditional.start import start_at_conditions
-from skae.autoencoders.variational.model import VariationalModel
+from skae.autoencoders.variational.evidence import EvidenceModel
 from skae.data.checks import as_codes
 from skae.data.reservoir import sampled
 from skae.data.samples import Samples
@@ -18,7 +18,7 @@ from skae.training.seeds import draw_seed, make_generator
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class ConditionalModel(VariationalModel):
+class ConditionalModel(EvidenceModel):
     """Base of conditional variational autoencoders.
 
     The class that mixes this in learns `_conditions`, a :class:`Conditions`, and keeps

@@ -42,10 +42,10 @@ class Bound(Criterion):
         divergence = result.divergence
         if self.n_draws > 1:
             n_draws = len(loss)
-            self._record(loss / n_draws, divergence / n_draws, batch)
+            self.record(batch, reconstruction=loss / n_draws, kl=divergence / n_draws)
             bound = torch.logsumexp(-loss - self.weight * divergence, dim=0)
             return plus(math.log(n_draws) - bound, result.penalty)
-        self._record(loss, divergence.sum(1), batch)
+        self.record(batch, reconstruction=loss, kl=divergence.sum(1))
         rows = loss + self.weight * divergence.sum(1)
         if self.free_bits:
             paid = (self.free_bits - batch.mean(divergence)).clamp(min=0).sum()
@@ -65,14 +65,12 @@ class Bound(Criterion):
     @property
     def weight(self):
         """That of the divergence at present."""
-        return self.beta * (self.warm_up if self.training else 1.0)
+        return self.beta * self.share
 
-    def _record(self, loss, divergence, batch):
-        """Keep the sums over rows, the last axis, of both terms."""
-        terms = {"reconstruction": loss.detach(), "kl": divergence.detach()}
-        if batch.weight is not None:
-            terms = {name: term * batch.weight for name, term in terms.items()}
-        self.terms = {name: term.sum() for name, term in terms.items()}
+    @property
+    def share(self):
+        """What the warm-up leaves of the divergence at present."""
+        return self.warm_up if self.training else 1.0
 
 
 class WarmUp(Callback):

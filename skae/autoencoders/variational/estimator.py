@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from skae._sklearn import StrOptions
-from skae.autoencoders.variational.model import SCORE_DRAWS, VariationalModel
-from skae.roles.outliers import OutlierDetector
+from skae.autoencoders.variational.evidence import EvidenceModel
+from skae.autoencoders.variational.outliers import LikelihoodDetector
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class VariationalAutoencoder(OutlierDetector, VariationalModel):
+class VariationalAutoencoder(LikelihoodDetector, EvidenceModel):
     r"""Autoencoder whose code has a prior: a probability model of rows, to draw from.
 
     The code z of a row is normal about a mean and with variances that the encoder
@@ -88,7 +87,7 @@ class VariationalAutoencoder(OutlierDetector, VariationalModel):
         Weight of the divergence in what training minimises (Higgins et al. 2017). More
         makes codes simpler and reconstructions worse; scores are those of 1.
     kl_warm_up : int, default=0
-        Epochs over which that weight rises from zero, in equal steps.
+        Epochs over which the weight of the divergence rises from zero, in equal steps.
     free_bits : float, default=0.0
         Nats of divergence that each unit has for nothing, as a mean over the batch
         (Kingma et al. 2016).
@@ -193,19 +192,7 @@ class VariationalAutoencoder(OutlierDetector, VariationalModel):
     (150,)
     """
 
-    outlier_score: str = "elbo"
-
     _parameter_constraints = {
-        **VariationalModel._parameter_constraints,
-        **OutlierDetector._parameter_constraints,
-        "outlier_score": [
-            StrOptions({"elbo", "reconstruction_probability", "log_likelihood"})
-        ],
+        **EvidenceModel._parameter_constraints,
+        **LikelihoodDetector._parameter_constraints,
     }
-
-    def _outlier_losses(self, samples):
-        if self.outlier_score == "elbo":
-            return self._row_losses(samples)
-        if self.outlier_score == "reconstruction_probability":
-            return self._expected_losses(samples, with_divergence=False)
-        return -self._log_likelihood(samples, SCORE_DRAWS, None)

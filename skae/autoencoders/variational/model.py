@@ -12,7 +12,6 @@ from skae._sklearn import Interval
 from skae.autoencoders.base import BaseAutoencoder
 from skae.autoencoders.objective import Defaults
 from skae.autoencoders.variational.bound import Bound, WarmUp
-from skae.autoencoders.variational.codes import draw_codes, fit_mixture
 from skae.autoencoders.variational.module import VariationalModule
 from skae.autoencoders.variational.normal import (
     divergence,
@@ -24,17 +23,16 @@ from skae.autoencoders.variational.start import (
     mean_of_rest,
     start_probabilistic,
 )
-from skae.data import reservoir
 from skae.data.fields import UNBOUNDED
 from skae.data.ragged import Ragged
 from skae.data.samples import HIDDEN_FACTOR, dense_rows, rows_per_block
 from skae.losses import Gaussian, as_likelihood
+from skae.roles.generative import GenerativeModel
 from skae.roles.latent import check_count
 from skae.training.budget import auto_latent_units
 from skae.training.seeds import draw_seed, make_generator
 
 _ACTIVE = 0.01  # variance of a unit's posterior mean over rows (Burda et al. 2016)
-SCORE_DRAWS = 128  # of outlier_score="log_likelihood"
 _WIDEST_CALIBRATED = 512  # columns, up to which the start's variances are changed
 _MANY_ROWS = 64  # per column, from which on they need not be
 _ROWS_CALIBRATED = 8192  # at most, that this is decided on
@@ -42,23 +40,19 @@ _ROWS_PER_PASS = 4096  # draws of rows that are decoded at once
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class VariationalModel(BaseAutoencoder):
-    """Base of variational autoencoders: the evidence bound, a prior, a density.
+class VariationalModel(GenerativeModel, BaseAutoencoder):
+    """Base of variational autoencoders: a bound, a prior, a density.
 
     The module has `posterior` and `decode_draws` beside `encode` and `decode`.
     """
 
     beta: float = 1.0
     kl_warm_up: int = 0
-    free_bits: float = 0.0
-    n_importance_samples: int = 1
 
     _parameter_constraints = {
         **BaseAutoencoder._parameter_constraints,
         "beta": [Interval(Real, 0, None, closed="left")],
         "kl_warm_up": [Interval(Integral, 0, None, closed="left")],
-        "free_bits": [Interval(Real, 0, None, closed="left")],
-        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
     }
 
     # -- the objective
@@ -67,24 +61,12 @@ class VariationalModel(BaseAutoencoder):
     criterion_class = Bound
     defaults = Defaults(loss=Gaussian, n_components=auto_latent_units)
 
-    def _module_parameters(self):
-        return {"n_draws": self.n_importance_samples}
-
     def _criterion_parameters(self):
-        return {
-            "beta": self.beta,
-            "free_bits": self.free_bits,
-            "n_draws": self.n_importance_samples,
-        }
+        return {"beta": self.beta}
 
     def _resolve(self):
         super()._resolve()
         self.loss_ = as_likelihood(self.loss_)
-        if self.free_bits and self.n_importance_samples > 1:
-            raise ValueError(
-                f"free_bits={self.free_bits} is for the evidence lower bound: it needs "
-                f"n_importance_samples=1, not {self.n_importance_samples}."
-            )
 
     def _callbacks(self):
         return [WarmUp(self.kl_warm_up)] if self.kl_warm_up else []
@@ -146,12 +128,11 @@ class VariationalModel(BaseAutoencoder):
         mean, square = self._mean_sums / self.n_samples_seen_
         self.active_units_ = np.flatnonzero(square - mean**2 > _ACTIVE)
         self._warn_of_collapse(n_seen)
-        rows = rng.permutation(len(samples))[: reservoir.SIZE]
-        mean, std = self._posterior(samples[rows])
-        codes = mean + std * rng.normal(size=mean.shape).astype(mean.dtype)
-        known = self._codes if n_seen else codes[:0]
-        self._codes = reservoir.sampled(known, codes, n_seen, rng, len(samples))
-        self._mixture = None
+        self._keep_codes(samples, rng, n_seen)
+
+    def _drawn_codes(self, samples, rng):
+        mean, std = self._posterior(samples)
+        return mean + std * rng.normal(size=mean.shape).astype(mean.dtype)
 
     def _warn_of_collapse(self, n_seen):
         if n_seen or len(self.active_units_):
@@ -350,24 +331,6 @@ class VariationalModel(BaseAutoencoder):
             codes = self._encode(self._samples(X))
         values = np.linspace(-3, 3, 11) if values is None else values
         return self._decode_paths(self._traversed(codes, component, values))
-
-    def _sample(self, n_samples, random_state, latent, draw, condition=None):
-        """Make rows, under conditions of shape (n_samples, n_conditions) if any."""
-        check_is_fitted(self)
-        check_count("n_samples", n_samples)
-        seed = draw_seed(random_state)
-        if isinstance(latent, str) and latent == "mixture":
-            if self._mixture is None:
-                self._mixture = fit_mixture(self._codes, self.net_.seed)
-            latent = self._mixture
-        codes = draw_codes(latent, n_samples, self.n_components_, seed)
-        generator = make_generator(seed)
-
-        def read(output):
-            return self.net_.criterion_.draw(output.cpu(), generator)
-
-        rows = self._decode(codes, condition, read if draw else None)
-        return self._codec.restore(rows)
 
 
 def _per_pass(x, n_values):

@@ -1,0 +1,29 @@
+"""Outliers by what a variational model says of rows."""
+
+from dataclasses import dataclass
+
+from skae._sklearn import StrOptions
+from skae.roles.outliers import OutlierDetector
+
+_DRAWS = 128  # of outlier_score="log_likelihood"
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class LikelihoodDetector(OutlierDetector):
+    """The outlier role of a :class:`VariationalModel`: scores in nats."""
+
+    outlier_score: str = "elbo"
+
+    _parameter_constraints = {
+        **OutlierDetector._parameter_constraints,
+        "outlier_score": [
+            StrOptions({"elbo", "reconstruction_probability", "log_likelihood"})
+        ],
+    }
+
+    def _outlier_losses(self, samples):
+        if self.outlier_score == "elbo":
+            return self._row_losses(samples)
+        if self.outlier_score == "reconstruction_probability":
+            return self._expected_losses(samples, with_divergence=False)
+        return -self._log_likelihood(samples, _DRAWS, None)

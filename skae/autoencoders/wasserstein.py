@@ -1,0 +1,240 @@
+"""The Wasserstein autoencoder: codes that are, all together, as drawn from a prior."""
+
+from dataclasses import dataclass
+from numbers import Real
+
+import torch
+
+from skae._sklearn import Interval
+from skae.autoencoders.base import BaseAutoencoder
+from skae.autoencoders.module import AutoencoderModule, plus
+from skae.autoencoders.start import start_at_axes
+from skae.roles.generative import GenerativeModel
+from skae.roles.outliers import OutlierDetector
+
+_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of kernels, as Tolstikhin et al.
+
+
+class WassersteinModule(AutoencoderModule):
+    """:class:`Batch` to :class:`Forward`, the penalty being a discrepancy of codes.
+
+    Parameters
+    ----------
+    prior_weight : float
+        Of the discrepancy.
+    **kwargs
+        Of :class:`AutoencoderModule`.
+    """
+
+    def __init__(self, prior_weight, *, n_components, **kwargs):
+        super().__init__(n_components=n_components, **kwargs)
+        self.prior_weight = prior_weight
+        self.generator = None
+
+    def penalty(self, code, batch):
+        """Return the weighted discrepancy from the prior, and the weights' penalty."""
+        penalty = super().penalty(code, batch)
+        if not self.prior_weight:
+            return penalty
+        prior = torch.empty_like(code).normal_(generator=self.generator)
+        return plus(penalty, self.prior_weight * discrepancy(code, prior))
+
+
+def discrepancy(a, b):
+    """Return the unbiased squared maximum mean discrepancy of two samples, a scalar.
+
+    Of the sum of inverse multiquadratic kernels ``C / (C + |x - y|^2)``, C being twice
+    the number of components times each of several scales (Tolstikhin et al. 2018).
+
+    Parameters
+    ----------
+    a, b : Tensor of shape (n_samples, n_components)
+    """
+    n, n_components = a.shape
+    if n == 1:
+        return a.new_zeros(())
+
+    def kernels(x, y):
+        squares = (
+            x.square().sum(1, keepdim=True) + y.square().sum(1) - 2 * x @ y.T
+        ).clamp(min=0)
+        widths = (2 * n_components * scale for scale in _SCALES)
+        return sum(width / (width + squares) for width in widths)
+
+    def within(x):
+        among = kernels(x, x)
+        return (among.sum() - among.diagonal().sum()) / (n * (n - 1))
+
+    return within(a) + within(b) - 2 * kernels(a, b).mean()
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class WassersteinAutoencoder(GenerativeModel, OutlierDetector, BaseAutoencoder):
+    r"""Autoencoder whose codes are distributed as a prior, to draw rows from.
+
+    A row has one code, as in a plain autoencoder, and a reconstruction nearly as good;
+    it is the codes of all rows together that training brings to a normal prior:
+
+    .. math::
+
+        \frac{1}{n} \sum_i L(g(f(x_i)), x_i)
+        + w \, MMD^2\big(\{f(x_i)\}, N(0, I)\big)
+
+    with the maximum mean discrepancy between the codes of a batch and as many drawn
+    from the prior (WAE-MMD, Tolstikhin et al. 2018). Where :class:`Dense` starts at
+    PCA, it does so with codes of variance 1. Large batches tell the discrepancy better.
+
+    Parameters
+    ----------
+    n_components : int, float or "auto", default="auto"
+        Width of the code. A float in (0, 1): as many principal components as keep that
+        share of the variance. "auto": half of the features, at most 32.
+    architecture : Architecture or None, default=None
+        The network around the code; None is ``Dense()``. It is cloned, never changed.
+    corruption : Corruption or None, default=None
+        What training does to each row before it is encoded, the target being the clean
+        row; None leaves it as it is. Cloned, never changed.
+    loss : Loss, str or None, default=None
+        What a reconstruction costs; None is ``SquaredError()``. By name:
+        "squared_error", "absolute_error", "huber", "gaussian", "laplace",
+        "binary_cross_entropy" (X in [0, 1]) or "poisson" (X >= 0).
+    code_activation : str, torch.nn.Module class or None, default=None
+        Applied to the code; None is the identity.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training rows. "auto": about 3,000 steps' worth, within 5 and
+        200; 50 steps' worth where no rows can be spared for validation.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto": 32 for up to 2,000 rows, then about a 64th of them, at
+        most 256. Never more than there are rows; a tail of one row joins the batch
+        before it.
+    optimizer : str or torch.optim.Optimizer class, default="adam"
+        "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd", "lbfgs" or a
+        class. Further arguments by ``net_params={"optimizer__betas": (0.9, 0.99)}``.
+    learning_rate : float, default=1e-3
+        Where a schedule over the whole budget starts, half a cosine down to zero,
+        unless one of the `callbacks` is a skorch ``LRScheduler``.
+    weight_decay : float, default=0.0
+        Decay of weights, not of biases, as the optimizer defines it.
+    l1_penalty : float, default=0.0
+        Weight of the sum of the absolute weights in what training minimises.
+    early_stopping : bool or "auto", default="auto"
+        Whether to validate after each epoch, stop after `patience` epochs without a
+        better one, and restore the best weights; those of the start are replaced only
+        by clearly better ones, see "How it works". "auto": from 40 rows on.
+    validation_fraction : float, default=0.1
+        Share of the rows to validate on, if `fit` is given no `X_val`; at least 10
+        rows, or half of them if they are fewer than 20.
+    patience : int, default=20
+        Epochs without improvement before training stops.
+    device : str or torch.device, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" is CUDA if present, else MPS, else the
+        CPU.
+    callbacks : list of skorch callbacks or None, default=None
+        Copied by `fit`; the copies are in ``net_.callbacks_``.
+    random_state : int, RandomState instance or None, default=None
+        Start, validation rows, order of the rows and noise. An int repeats bit for bit
+        on the same machine with the same number of threads; None is fresh entropy.
+    verbose : int, default=0
+        1 shows a progress bar.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights, centre and scale of the fit before.
+    net_params : dict or None, default=None
+        Anything else that skorch's ``NeuralNet`` takes, such as
+        ``{"optimizer__betas": (0.9, 0.99)}`` or ``{"iterator_train": DataLoader}``.
+    contamination : float, "auto" or None, default="auto"
+        Where the threshold of outliers is. A float in (0, 0.5]: that share of the
+        training rows is outside. None: none of them is. "auto": three robust standard
+        deviations above the median of their loss, or of its logarithm where it is none
+        itself; after `fit`, at least one is outside.
+
+    prior_weight : float, default=0.3
+        Of the discrepancy in what training minimises, beside the mean loss of centred
+        and scaled cells. More brings codes nearer to the prior, at the price of
+        reconstructions.
+
+    Attributes
+    ----------
+    net_ : Net
+        The trained skorch net; ``net_.module_`` is the torch module.
+    history_ : list of dict
+        A dict per epoch: "epoch", "train_loss", "valid_loss" where validated (both what
+        is minimised, penalties included, in units of X), "lr", "dur" in seconds, and
+        what callbacks record.
+    n_iter_ : int
+        Epochs trained.
+    best_epoch_ : int
+        The epoch whose weights are kept; 0 is the start: where that is PCA, the
+        estimator then is PCA. Without early stopping the last one.
+    n_components_ : int
+        Width of the code.
+    architecture_, corruption_, loss_ : Architecture, Corruption or None, Loss
+        The ones used.
+    max_epochs_, batch_size_ : int
+        The ones used.
+    mean_ : ndarray of shape (n_features,) or None
+        What is subtracted from each column; None for a loss with a range.
+    scale_ : float
+        What every centred value is divided by: the root of the mean variance.
+    offset_ : float
+        Threshold of `score_samples`: ``decision_function = score_samples - offset_``.
+    device_ : str
+        The device used.
+    n_samples_seen_ : int
+        Rows of the last `fit` and of all `partial_fit` since.
+    n_features_in_ : int
+        Number of features: columns of a table, channels of a series, values of an
+        image.
+    input_shape_ : tuple of int or None
+        Shape of one row of X; None stands for a length that varies.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if X had string names.
+
+    See Also
+    --------
+    VariationalAutoencoder : A distribution of codes for each row, and densities.
+
+    References
+    ----------
+    Tolstikhin, I., Bousquet, O., Gelly, S. and Schoelkopf, B. (2018). Wasserstein
+    auto-encoders. International Conference on Learning Representations.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import WassersteinAutoencoder
+    >>> X = load_iris().data
+    >>> wae = WassersteinAutoencoder(2, max_epochs=5, random_state=0).fit(X)
+    >>> wae.sample(5, random_state=0).shape
+    (5, 4)
+    """
+
+    prior_weight: float = 0.3
+
+    module_class = WassersteinModule
+
+    _parameter_constraints = {
+        **BaseAutoencoder._parameter_constraints,
+        **OutlierDetector._parameter_constraints,
+        "prior_weight": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def _module_parameters(self):
+        return {"prior_weight": self.prior_weight}
+
+    def _start(self, start):
+        if not self._starts_at_axes():
+            return
+        centre = start.columns.mean if self.mean_ is None else None
+        rows = self._first_rows(start.samples)
+        start_at_axes(
+            self.net_,
+            self.architecture_,
+            start.axes,
+            rows,
+            centre,
+            start.variances / self.scale_**2,
+        )
+
+    def _summarise(self, samples, rng, n_seen):
+        super()._summarise(samples, rng, n_seen)
+        self._keep_codes(samples, rng, n_seen)
