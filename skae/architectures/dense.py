@@ -166,7 +166,9 @@ class DenseBody(nn.Module):
 
     def forward(self, x):
         """Return the last hidden layer, and x beside it if there is a linear path."""
-        hidden = self.layers(x)
+        hidden = x
+        for layer in self.layers:
+            hidden = layer(hidden)
         return torch.cat((hidden, x), dim=1) if self.appends_input else hidden
 
 

@@ -56,7 +56,7 @@ class AutoencoderModule(nn.Module):
         super().__init__()
         n_inputs = n_components if n_inputs is None else n_inputs
         self.n_components = n_components
-        self.corrupt = nn.Identity()
+        self.corrupt = None
         if corruption is not None:
             self.corrupt = Corrupt(corruption, columns)
         self.body = architecture.make_body(shape, n_inputs)
@@ -117,7 +117,7 @@ class AutoencoderModule(nn.Module):
 
     def corrupted(self, batch):
         """Return what training encodes, and what it feeds decoders with."""
-        corrupted = self.corrupt(batch)
+        corrupted = batch if self.corrupt is None else self.corrupt(batch)
         return (batch if self.spares_encoder else corrupted), corrupted
 
     def forward(self, batch):

@@ -50,7 +50,8 @@ class Loss(BaseEstimator):
 
     def reconstruction(self, output):
         """Return the rows that the decoder's output stands for."""
-        return self.activation()(output)
+        activation = self.activation()
+        return output if isinstance(activation, nn.Identity) else activation(output)
 
     def per_element(self, output, x):
         """Return the loss of each element.

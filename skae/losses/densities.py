@@ -43,7 +43,7 @@ class _OfLearnedWidth(Loss):
         return _NARROWEST + torch.exp(_PACE * dispersion)
 
     def _residual(self, output, x):
-        return self.activation()(output) - x
+        return self.reconstruction(output) - x
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -106,7 +106,7 @@ class Gaussian(_OfLearnedWidth):
         """Return the sum or the mean; few steps where the variance is shared."""
         if not learned or learned[0].ndim:
             return super().reduced(output, x, *learned, reduction=reduction)
-        squares = F.mse_loss(self.activation()(output), x, reduction=reduction)
+        squares = F.mse_loss(self.reconstruction(output), x, reduction=reduction)
         variance = self._variance(learned[0])
         n = output.numel() if reduction == "sum" else 1
         scaled = squares / variance + n * torch.log(variance)
@@ -118,7 +118,7 @@ class Gaussian(_OfLearnedWidth):
         if learned is not None:
             variance = self._variance(learned)
         noise = torch.empty_like(output).normal_(generator=generator)
-        return self.activation()(output) + noise * variance**0.5
+        return self.reconstruction(output) + noise * variance**0.5
 
     def for_scale(self, scale):
         """Return this density of rows divided by `scale`; see :class:`Loss`."""
@@ -188,7 +188,7 @@ class Laplace(_OfLearnedWidth):
             scale = self._scale(learned)
         sizes = torch.empty_like(output).exponential_(generator=generator)
         coins = torch.empty_like(output).bernoulli_(0.5, generator=generator)
-        return self.activation()(output) + scale * sizes * (2 * coins - 1)
+        return self.reconstruction(output) + scale * sizes * (2 * coins - 1)
 
     def for_scale(self, scale):
         """Return this density of rows divided by `scale`; see :class:`Loss`."""
@@ -252,7 +252,7 @@ class HuberDensity(_OfLearnedWidth):
         near = math.sqrt(2) * torch.erfinv(place * torch.erf(edge / math.sqrt(2)))
         far = edge - torch.log1p(-place) / edge
         sizes = torch.where(inside * (middle + tails) < middle, near, far)
-        return self.activation()(output) + width * sizes * (2 * (sign < 0.5) - 1)
+        return self.reconstruction(output) + width * sizes * (2 * (sign < 0.5) - 1)
 
     def _masses(self, width):
         """Return the unnormalised masses within and beyond delta, in widths."""

@@ -61,7 +61,7 @@ class BinaryCrossEntropy(Loss):
         """Return the cross-entropy of each element, in nats."""
         if isinstance(self.activation(), nn.Sigmoid):
             return F.binary_cross_entropy_with_logits(output, x, reduction="none")
-        p = self.activation()(output).clamp(_EPSILON, 1 - _EPSILON)
+        p = self.reconstruction(output).clamp(_EPSILON, 1 - _EPSILON)
         return -x * torch.log(p) - (1 - x) * torch.log1p(-p)
 
     def reduced(self, output, x, *, reduction):
@@ -72,7 +72,7 @@ class BinaryCrossEntropy(Loss):
 
     def draw(self, output, generator):
         """Draw zeros and ones."""
-        return torch.bernoulli(self.activation()(output), generator=generator)
+        return torch.bernoulli(self.reconstruction(output), generator=generator)
 
 
 class MostProbable(nn.Module):
@@ -166,10 +166,10 @@ class Poisson(Loss):
         if isinstance(self.activation(), Exponential):
             rate, log_rate = torch.exp(output), output
         else:
-            rate = self.activation()(output).clamp(min=_EPSILON)
+            rate = self.reconstruction(output).clamp(min=_EPSILON)
             log_rate = torch.log(rate)
         return rate - x * log_rate + torch.lgamma(x + 1)
 
     def draw(self, output, generator):
         """Draw counts."""
-        return torch.poisson(self.activation()(output), generator=generator)
+        return torch.poisson(self.reconstruction(output), generator=generator)

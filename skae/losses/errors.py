@@ -34,11 +34,11 @@ class SquaredError(Loss):
 
     def per_element(self, output, x):
         """Return the squared error of each element, in units of x squared."""
-        return (self.activation()(output) - x).square()
+        return (self.reconstruction(output) - x).square()
 
     def reduced(self, output, x, *, reduction):
         """Return the sum or the mean of all squared errors, in one step."""
-        return F.mse_loss(self.activation()(output), x, reduction=reduction)
+        return F.mse_loss(self.reconstruction(output), x, reduction=reduction)
 
     def for_scale(self, scale):
         """Return this loss, as a multiple of ``scale ** 2``; see :class:`Loss`."""
@@ -65,11 +65,11 @@ class AbsoluteError(SquaredError):
 
     def per_element(self, output, x):
         """Return the absolute error of each element, in units of x."""
-        return (self.activation()(output) - x).abs()
+        return (self.reconstruction(output) - x).abs()
 
     def reduced(self, output, x, *, reduction):
         """Return the sum or the mean of all absolute errors, in one step."""
-        return F.l1_loss(self.activation()(output), x, reduction=reduction)
+        return F.l1_loss(self.reconstruction(output), x, reduction=reduction)
 
     def for_scale(self, scale):
         """Return this loss, as a multiple of `scale`; see :class:`Loss`."""
@@ -113,13 +113,13 @@ class Huber(SquaredError):
     def per_element(self, output, x):
         """Return Huber's loss of each element, in units of x squared."""
         return F.huber_loss(
-            self.activation()(output), x, reduction="none", delta=self.delta
+            self.reconstruction(output), x, reduction="none", delta=self.delta
         )
 
     def reduced(self, output, x, *, reduction):
         """Return the sum or the mean of Huber's loss, in one step."""
         return F.huber_loss(
-            self.activation()(output), x, reduction=reduction, delta=self.delta
+            self.reconstruction(output), x, reduction=reduction, delta=self.delta
         )
 
     def for_scale(self, scale):
