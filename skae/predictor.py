@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from skae.codecs import Codec
 from skae.data.checks import RowCheck
@@ -11,6 +10,7 @@ from skae.data.fields import UNBOUNDED, Fields
 from skae.data.ragged import Ragged
 from skae.data.samples import contiguous_blocks, dense_rows, working_dtype
 from skae.data.scaling import Scaling
+from skae.training.modes import own_modes
 from skae.training.net import Net
 
 
@@ -108,7 +108,7 @@ class Predictor:
         if is_ragged:
             check.all(X)
         n_components, n_hidden = self.net.module_.n_components, self.n_hidden_values
-        with torch.inference_mode():
+        with own_modes(gradients=False):
             for start, stop in contiguous_blocks(X, n_components, n_hidden):
                 rows = slice(start, stop)
                 batch = scaling.batch(samples, rows, dtype)

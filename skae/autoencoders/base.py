@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
@@ -24,6 +23,7 @@ from skae.roles.model import DataModel
 from skae.roles.transformer import CodeTransformer
 from skae.training.budget import FEWEST_TO_SPLIT, split_rows, still_falling
 from skae.training.devices import resolve_device
+from skae.training.modes import own_modes
 from skae.training.net import Net
 from skae.training.optimizers import check_extras, resolve_optimizer
 from skae.training.seeds import draw_seed
@@ -319,10 +319,10 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
 
     @contextmanager
     def _fitting(self):
-        """Leave the estimator as it was on errors; the caller's torch modes aside."""
+        """Leave the estimator as it was on errors, and run under modes of our own."""
         before = dict(vars(self))
         try:
-            with torch.inference_mode(False), torch.enable_grad():
+            with own_modes(gradients=True):
                 yield
         except BaseException:
             vars(self).clear()

@@ -191,6 +191,6 @@ class Lengths(nn.Module):
 
     def penalty(self, code, batch):
         """Return the weighted squared error of the log-lengths, a scalar."""
-        wanted = (torch.log(batch.lengths) - self.mean) / (self.std or 1.0)
+        wanted = (torch.log(batch.lengths.to(code)) - self.mean) / (self.std or 1.0)
         errors = self.linear(code).squeeze(1) - wanted
         return self.weight * batch.mean(errors.square())

@@ -233,7 +233,9 @@ class HuberDensity(_OfLearnedWidth):
 
     def per_element(self, output, x, learned=None):
         """Return the negative log-density of each element, in nats."""
-        width = torch.ones(()) if learned is None else self._variance(learned).sqrt()
+        width = (
+            output.new_ones(()) if learned is None else self._variance(learned).sqrt()
+        )
         middle, tails = self._masses(width)
         residual = self._residual(output, x)
         losses = F.huber_loss(
@@ -243,7 +245,9 @@ class HuberDensity(_OfLearnedWidth):
 
     def draw(self, output, generator, learned=None):
         """Draw from the density about the output."""
-        width = torch.ones(()) if learned is None else self._variance(learned).sqrt()
+        width = (
+            output.new_ones(()) if learned is None else self._variance(learned).sqrt()
+        )
         middle, tails = self._masses(width)
         edge = self.delta / width
         inside, sign, place = (
@@ -253,6 +257,11 @@ class HuberDensity(_OfLearnedWidth):
         far = edge - torch.log1p(-place) / edge
         sizes = torch.where(inside * (middle + tails) < middle, near, far)
         return self.reconstruction(output) + width * sizes * (2 * (sign < 0.5) - 1)
+
+    def _middle_width(self, output, learned):
+        if learned is None:
+            return output.new_ones(())
+        return self._variance(learned).sqrt()
 
     def _masses(self, width):
         """Return the unnormalised masses within and beyond delta, in widths."""

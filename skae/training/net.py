@@ -13,7 +13,7 @@ from skae.data.batch import Batch
 from skae.data.rows import Batches
 from skae.training.devices import present_devices
 from skae.training.optimizers import flatten, optimizer_arguments
-from skae.training.seeds import bind_generator, global_draws, make_generator
+from skae.training.seeds import OwnDraws, bind_generator, make_generator
 from skae.training.state import to_arrays, to_tensors
 
 DIVERGED = (
@@ -104,7 +104,7 @@ class Net(skorch.NeuralNet):
 
     def initialize_module(self):
         """Build the module from this net's own seed."""
-        with global_draws(self.seed):
+        with OwnDraws(make_generator(self.seed)):
             super().initialize_module()
         # Whatever torch's default dtype is.
         self.module_.to(getattr(torch, self.dtype))

@@ -2,14 +2,19 @@
 
 import threading
 from contextlib import contextmanager
+from functools import cache
 from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 _lock = threading.RLock()
+
+_aten = torch.ops.aten
+_MAKES_FLOATS = {_aten.empty, _aten.zeros, _aten.ones, _aten.rand, _aten.randn}
 
 # Modules of torch that draw from the global generator and take no other.
 _GLOBAL_DRAWERS = (nn.modules.dropout._DropoutNd, nn.RNNBase, nn.MultiheadAttention)
@@ -41,12 +46,52 @@ def make_generator(seed, device="cpu"):
     return generator
 
 
+class OwnDraws(TorchDispatchMode):
+    """Draw from a generator inside the block whatever would draw from torch's own.
+
+    For code that takes no generator, such as the constructors of torch's layers. In
+    this thread alone, on the CPU. Tensors are of float32 there, if nothing is said of
+    their dtype, whatever torch's default is.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+    """
+
+    def __init__(self, generator):
+        super().__init__()
+        self.generator = generator
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        """Call an operation of torch, by the generator if it draws."""
+        kwargs = kwargs or {}
+        drawn = _taking_generator(function)
+        if drawn is not None:
+            function, kwargs = drawn, {**kwargs, "generator": self.generator}
+        if function.overloadpacket in _MAKES_FLOATS:
+            kwargs = {"dtype": torch.float32, **kwargs}
+        return function(*args, **kwargs)
+
+
+@cache
+def _taking_generator(function):
+    """Return the form of an operation that takes a generator; None if it draws not."""
+    if torch.Tag.nondeterministic_seeded not in function.tags:
+        return None
+    name = function._overloadname
+    beside = "generator" if name == "default" else f"{name}_generator"
+    for form in (name, beside, name.replace("_", "_generator_")):
+        found = getattr(function.overloadpacket, form, None)
+        if found and "generator" in (part.name for part in found._schema.arguments):
+            return found
+    return None
+
+
 @contextmanager
-def global_draws(seed, device="cpu"):
+def global_draws(seed, device):
     """Seed torch's global generators inside the block and put them back after it.
 
-    One thread at a time: for code that takes no generator, such as the
-    constructors of torch's layers.
+    One thread at a time: for accelerators, whose kernels take no generator.
     """
     device = torch.device(device)
     on_cuda = device.type == "cuda"

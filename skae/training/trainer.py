@@ -11,7 +11,12 @@ from skorch.helper import predefined_split
 from skae.training.budget import Schedule
 from skae.training.net import DIVERGED
 from skae.training.progress import Progress
-from skae.training.seeds import draws_globally, global_draws
+from skae.training.seeds import (
+    OwnDraws,
+    draws_globally,
+    global_draws,
+    make_generator,
+)
 
 
 class Trainer:
@@ -100,11 +105,13 @@ class Trainer:
         ]
 
     def _draws(self):
-        """Seed what draws from torch's global generators, if anything does."""
+        """Seed what would draw from torch's global generators, if anything does."""
         if not draws_globally(self.net.module_):
             return nullcontext()
-        seed = torch.randint(2**31, (), generator=self.net.order_generator)
-        return global_draws(int(seed), self.net.device)
+        seed = int(torch.randint(2**31, (), generator=self.net.order_generator))
+        if torch.device(self.net.device).type == "cpu":
+            return OwnDraws(make_generator(seed))
+        return global_draws(seed, self.net.device)
 
 
 def _needs_whole_steps(net):
