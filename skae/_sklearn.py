@@ -1,8 +1,10 @@
 """What skae uses of scikit-learn that is not public, in one place."""
 
+import numpy as np
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _param_validation
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.utils._param_validation import RealNotInt, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
@@ -16,3 +18,13 @@ __all__ = [
     "is_scalar_nan",
     "num_samples",
 ]
+
+
+class Interval(_param_validation.Interval):
+    """Numbers of an interval; True and False are none."""
+
+    def is_satisfied_by(self, value):
+        """Tell whether a parameter may have this value."""
+        if isinstance(value, np.floating):
+            value = float(value)
+        return not isinstance(value, bool | np.bool_) and super().is_satisfied_by(value)

@@ -49,8 +49,34 @@ INVERSES = {
     Exponential: torch.log,
 }
 
+# What draws in training.
+_DRAWING = (nn.RReLU, nn.modules.dropout._DropoutNd)
+
 # The constraint of a parameter that names an activation.
 ACTIVATION_CHOICES = [StrOptions(set(ACTIVATIONS)), type]
+
+
+def check_stateless(module, name):
+    """Raise ValueError if an activation is more than a function of each value.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    name : str
+        Of the parameter and its value, for the message.
+    """
+    if [*module.parameters(), *module.buffers()]:
+        raise ValueError(
+            f"{name} has weights or a state, and nothing trains it. Use one that has "
+            "none."
+        )
+    values = torch.linspace(-3, 3, 24).reshape(4, 6)
+    with torch.no_grad():
+        if isinstance(module, _DRAWING) or module(values).shape != values.shape:
+            raise ValueError(
+                f"{name} is no function of single values: it draws, or returns another "
+                "shape."
+            )
 
 
 def make_activation(activation):

@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from torch import nn
 
 from skae import (
+    L1,
     Architecture,
     Autoencoder,
     Corruption,
@@ -28,7 +29,15 @@ from skae import (
     SquaredError,
     VariationalAutoencoder,
 )
-from skae.extending import AutoencoderModule, Batch, Codec, Criterion, ScaledLoss
+from skae.extending import (
+    AutoencoderModule,
+    BaseAutoencoder,
+    Batch,
+    Codec,
+    Criterion,
+    OutlierDetector,
+    ScaledLoss,
+)
 from tests.discovery import name_of
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -533,7 +542,7 @@ class _SingleOnly(AutoencoderModule):
         return super().decode(code @ torch.eye(2), batch)
 
 
-class _OtherActivation(Sparsity):
+class _OtherActivation(L1):
     code_activation = "rellu"
 
 
@@ -547,6 +556,95 @@ class _UndecoratedLoss(SquaredError):
 
 class _Misspelt(Autoencoder):
     _parameter_constraints = {**Autoencoder._parameter_constraints, "force": [float]}
+
+
+class _DetachedCode(AutoencoderModule):
+    def encode(self, batch):
+        return super().encode(batch).detach()
+
+
+class _RowsOnly(Criterion):
+    def forward(self, result, batch):
+        return 2 * super().forward(result, batch)
+
+
+class _NanPenalty(AutoencoderModule):
+    def penalty(self, code, batch):
+        return code.sum() * torch.nan
+
+
+class _NoSuper(AutoencoderModule):
+    def __init__(self, **kwargs):
+        self.extra = nn.Linear(2, 2)
+
+
+class _FloatSparsity(Sparsity):
+    def penalty(self, code, batch):
+        return 0.5
+
+
+class _BoolSparsity(Sparsity):
+    def select(self, linear, activation, *, encoding=False):
+        return linear > 0
+
+
+class _NoSelector(Sparsity):
+    def make_selector(self, n_components):
+        pass
+
+
+class _NoSparsity(Sparsity):
+    pass
+
+
+class _OfTheBatch(Sparsity):
+    def select(self, linear, activation, *, encoding=False):
+        return activation(linear - linear.mean(0))
+
+
+class _Attached(Sparsity):
+    def make_selector(self, n_components):
+        return _AttachedSelector()
+
+
+class _AttachedSelector(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("level", torch.zeros(()))
+
+    def forward(self, linear, activation, batch, *, encoding=False):
+        if not encoding:
+            self.level = 0.9 * self.level + 0.1 * linear.mean()
+        return activation(linear)
+
+
+class _OwnResolve(Autoencoder):
+    def _resolve(self):
+        self.own_ = 1
+
+
+class _OwnSummary(Autoencoder):
+    def _summarise(self, samples, rng, n_seen):
+        self.own_ = 1
+
+
+class _OtherOrder(BaseAutoencoder, OutlierDetector):
+    pass
+
+
+class _OwnBeta(VariationalAutoencoder):
+    def _criterion_parameters(self):
+        return {}
+
+
+class _NoCallbacks(Autoencoder):
+    def _callbacks(self):
+        pass
+
+
+class _NoModuleParameters(Autoencoder):
+    def _module_parameters(self):
+        pass
 
 
 @dataclass(eq=False, repr=False)
@@ -596,6 +694,22 @@ def _of(**parts):
         (Autoencoder(architecture=_OfCodec(_NoShape)), r"_NoShape\.rows must set"),
         (Autoencoder(architecture=_OfCodec(_NoneRestored)), r"_NoneRestored\.restore"),
         (Autoencoder(loss=_Detached()), r"without gradient.*_Detached is detached"),
+        (_of(module_class=_DetachedCode), "without gradient for the encoder"),
+        (_of(criterion_class=_RowsOnly), r"_RowsOnly\.forward is not the mean over"),
+        (_of(module_class=_NanPenalty), "penalty of _NanPenalty is NaN"),
+        (_of(module_class=_NoSuper), r"_NoSuper cannot be made.*super\(\)"),
+        (SparseAutoencoder(sparsity=_FloatSparsity()), r"_FloatSparsity\.penalty must"),
+        (SparseAutoencoder(sparsity=_BoolSparsity()), r"_BoolSparsity must return co"),
+        (SparseAutoencoder(sparsity=_NoSelector()), r"_NoSelector\.make_selector must"),
+        (SparseAutoencoder(sparsity=_NoSparsity()), "_NoSparsity overrides none of"),
+        (SparseAutoencoder(sparsity=_OfTheBatch()), "another code when it is encoded"),
+        (SparseAutoencoder(sparsity=_Attached()), "buffer 'select.level' of"),
+        (_OwnResolve(), r"_OwnResolve\._resolve must call super"),
+        (_OwnSummary(), r"_OwnSummary\._summarise must call super"),
+        (_OtherOrder(), "OutlierDetector comes first among the bases of _OtherOrder"),
+        (_OwnBeta(), r"_OwnBeta\._criterion_parameters leaves out 'beta'"),
+        (_NoCallbacks(), r"_NoCallbacks\._callbacks must return a list"),
+        (_NoModuleParameters(), r"_module_parameters must return a dict"),
         (Autoencoder(loss=_NanLoss()), r"_NanLoss\.per_element is NaN for rows"),
         (_of(module_class=_SingleOnly), r"In float64, _SingleOnly\.decode.*failed"),
         (
@@ -619,6 +733,37 @@ def test_what_a_part_gets_wrong_is_said_by_name(estimator, said, small):
     with pytest.raises((ValueError, TypeError, NotImplementedError), match=said):
         model.fit(small)
     assert vars(model) == before
+
+
+class _OwnRows(Criterion):
+    def per_row(self, result, batch):
+        return super().per_row(result, batch) + 100 * result.code.square().sum(1)
+
+
+class _OwnCells(Criterion):
+    def cells(self, output, batch):
+        return 3 * super().cells(output, batch)
+
+
+@pytest.mark.parametrize("kind", [_OwnRows, _OwnCells])
+def test_what_a_criterion_says_of_rows_or_cells_is_trained(kind, small):
+    shared = dict(n_components=2, max_epochs=1, learning_rate=1e-12, random_state=0)
+    plain = Autoencoder(**shared).fit(small).history_[0]["train_loss"]
+    own = _of(criterion_class=kind).set_params(**shared).fit(small)
+    if kind is _OwnRows:
+        assert own.history_[0]["train_loss"] > 10 * plain
+    else:
+        assert own.history_[0]["train_loss"] == pytest.approx(3 * plain, rel=1e-3)
+
+
+class _Misnamed(AutoencoderModule):
+    def penality(self, code, batch):
+        return code.sum()
+
+
+def test_a_name_that_nothing_calls_is_warned_of(small):
+    with pytest.warns(UserWarning, match="'penality', which nothing calls. Is 'penal"):
+        _of(module_class=_Misnamed).set_params(n_components=2, max_epochs=1).fit(small)
 
 
 class _NoneDraw(Cauchy):

@@ -483,9 +483,8 @@ def test_scores_repeat_and_do_not_depend_on_other_rows(outlier_score, table):
 def test_outlier_scores_are_in_their_order(linear, table):
     scores = {}
     for name in ("elbo", "reconstruction_probability", "log_likelihood"):
-        linear.set_params(outlier_score=name)
-        scores[name] = linear.score_samples(table)
-    linear.set_params(outlier_score="elbo")
+        model = clone(linear).set_params(outlier_score=name).fit(table)
+        scores[name] = model.score_samples(table)
     assert (scores["reconstruction_probability"] > scores["elbo"]).all()
     assert scores["log_likelihood"].mean() > scores["elbo"].mean()
     many = linear.log_likelihood(table, 5000, 0)

@@ -1,5 +1,6 @@
 """Fully connected networks of any depth, with a linear path that starts as PCA."""
 
+import warnings
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 
@@ -81,6 +82,13 @@ class Dense(ShortcutMixin, Architecture):
     def make_body(self, shape, n_components):
         """Make the hidden layers of the encoder; see :class:`Architecture`."""
         (n_features,) = shape
+        for name in ("dropout", "norm"):
+            if getattr(self, name) and not self._sizes(n_features):
+                warnings.warn(
+                    f"{name}={getattr(self, name)!r} of Dense does nothing: it acts "
+                    "between layers, and hidden_sizes=() has none.",
+                    stacklevel=2,
+                )
         return DenseBody(
             [n_features, *self._sizes(n_features)], self._between, self.shortcut
         )
@@ -119,7 +127,7 @@ class Dense(ShortcutMixin, Architecture):
             first = min(max(4 * n_features, 128), 512)
             return [first, first // 2]
         for size in self.hidden_sizes:
-            if not isinstance(size, Integral) or size < 1:
+            if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
                 raise ValueError(
                     "hidden_sizes of Dense must be integers of at least 1. Got "
                     f"{self.hidden_sizes!r}."

@@ -1,5 +1,7 @@
 """Layers that architectures share: dropout and norm that keep skae's promises."""
 
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -24,6 +26,23 @@ class Dropout(nn.Module):
 def make_dropout(p):
     """Make what drops a share `p` of the elements in training; nothing for 0."""
     return Dropout(p) if p else nn.Identity()
+
+
+@contextmanager
+def running_statistics(module):
+    """Normalise batches inside the block as in inference: each row by itself."""
+    norms = [
+        part
+        for part in module.modules()
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.training
+    ]
+    for norm in norms:
+        norm.eval()
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.train()
 
 
 class BatchNorm(nn.BatchNorm1d):

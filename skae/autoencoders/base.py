@@ -3,6 +3,7 @@
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -11,7 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn import fit_context
 from skae.autoencoders.objective import Objective, Start, resolved
-from skae.autoencoders.trial import check_declared, check_parts, own_parts
+from skae.autoencoders.trial import (
+    check_declared,
+    check_handed_on,
+    check_parts,
+    check_resolved,
+    check_summarised,
+    own_parts,
+)
 from skae.codecs import checked_rows
 from skae.data.checks import RowCheck
 from skae.data.samples import Samples
@@ -23,9 +31,11 @@ from skae.roles.model import DataModel
 from skae.roles.transformer import CodeTransformer
 from skae.training.budget import FEWEST_TO_SPLIT, split_rows, still_falling
 from skae.training.devices import resolve_device
+from skae.training.extras import check_extras
 from skae.training.modes import own_modes
 from skae.training.net import Net
-from skae.training.optimizers import check_extras, resolve_optimizer
+from skae.training.optimizers import resolve_optimizer
+from skae.training.progress import Progress
 from skae.training.seeds import draw_seed
 from skae.training.trainer import Trainer
 
@@ -62,6 +72,7 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
             training diverges. The estimator is then as it was before the call.
         """
         with self._fitting():
+            self._warn_of_targets(y)
             self._fit(X, X_val)
         return self
 
@@ -114,12 +125,13 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
         self._build(samples, validation, seed, rng, previous, is_exact)
         train, valid = self._split(samples, validation, rng)
         self.batch_size_, self.max_epochs_ = self._plan(len(train), valid is not None)
-        trainer = self._trainer()
+        trainer = self._trainer(samples)
         stopping = self._stopping(train, valid)
         trainer.train(train, valid, epochs=self.max_epochs_, stopping=stopping)
         self._record(trainer, samples, n_seen=0)
         self._warn_of_unfinished_training(trainer, samples)
         self._summarise(samples, rng, n_seen=0)
+        check_summarised(self)
 
     def _partial_fit(self, X, known=None):
         """Do what :meth:`partial_fit` does; `known` as in :meth:`_fit`."""
@@ -136,16 +148,17 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
             self._check("X").all(samples.X)
         self.batch_size_, _ = self._plan(len(samples), validated=False)
         before = self.net_.snapshot()
-        trainer = self._trainer()
+        trainer = self._trainer(samples)
+        # A stream of its own for each call: a pickle in between changes nothing.
+        rng = np.random.default_rng([self.net_.seed, n_seen])
         try:
             trainer.train(self._rows(samples), epochs=1, scheduled=False)
+            self._record(trainer, samples, n_seen)
+            self._summarise(samples, rng, n_seen)
+            check_summarised(self)
         except BaseException:
             self.net_.restore(before)
             raise
-        self._record(trainer, samples, n_seen)
-        # A stream of its own for each call: a pickle in between changes nothing.
-        rng = np.random.default_rng([self.net_.seed, n_seen])
-        self._summarise(samples, rng, n_seen)
 
     def _validated(self, X, known, *, reset=False, name="X"):
         """Return training rows and what is known of them as samples."""
@@ -162,8 +175,11 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
 
     def _build(self, samples, validation, seed, rng, previous=None, is_exact=False):
         """Make the net, and its first weights: random, PCA's, or the previous net's."""
+        check_resolved(self)
         check_declared(self)
-        share = self.n_components if isinstance(self.n_components, float) else None
+        share = None
+        if isinstance(self.n_components, Real) and 0 < self.n_components < 1:
+            share = float(self.n_components)
         if None in self._codec.shape and share is not None:
             raise ValueError(
                 f"n_components={share} is a share of the variance of columns, which "
@@ -195,6 +211,7 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
         self._network_loss = NetworkLoss.over(
             self._fields.scaling, self.loss_, self.criterion_class.as_sum
         )
+        check_handed_on(self)
         self.net_ = self._make_net(seed, columns, is_exact).initialize()
         if own_parts(self):
             check_parts(self, self._first_rows(samples))
@@ -204,6 +221,10 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
             axes = axes[: self.n_components_]
             variances = variances[: len(axes)]
             self._start(Start(samples, validation, columns, axes, variances))
+            self._built_with = {
+                name: getattr(self, name)
+                for name in ("n_components", "code_activation")
+            }
         self.net_.ready()
         self._predictor = Predictor(
             self.net_, self._fields, self._codec, self.architecture_, self._check()
@@ -246,6 +267,14 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
 
     def _continue_from(self, previous):
         """Take over the weights of the net of an earlier fit."""
+        for name, before in self._built_with.items():
+            value = getattr(self, name)
+            if value not in (before, getattr(self, f"{name}_", before)):
+                raise ValueError(
+                    "warm_start=True continues from the network of the last fit, of "
+                    f"{name}={before!r}, not {value!r}. Set it back, or "
+                    "warm_start=False."
+                )
         try:
             self.net_.load_weights(previous.weights())
         except RuntimeError as error:
@@ -266,11 +295,16 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
             valid = self._rows(samples, valid)
         return self._rows(samples, train), valid
 
-    def _trainer(self):
-        bar = type(self).__name__ if self.verbose else None
-        return Trainer(
-            self.net_, batch_size=self.batch_size_, callbacks=self._callbacks(), bar=bar
-        )
+    def _trainer(self, samples):
+        callbacks = self._callbacks()
+        if self.verbose:
+
+            def in_units(epochs):
+                return self._in_units(epochs, samples)
+
+            title = getattr(self, "_title", type(self).__name__)
+            callbacks = [Progress(title, in_units), *callbacks]
+        return Trainer(self.net_, batch_size=self.batch_size_, callbacks=callbacks)
 
     def _check(self, name="X"):
         """Return what checks rows for training."""
@@ -285,12 +319,26 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
 
     def _record(self, trainer, samples, n_seen):
         """Set what is told of the training."""
-        self.history_ = self._network_loss.of_history(
-            trainer.history(), samples.X, self.criterion_class.losses
-        )
+        self.history_ = self._in_units(trainer.history(), samples)
         self.n_iter_ = len(self.history_)
         self.best_epoch_ = trainer.best_epoch
+        self._interrupted = trainer.interrupted
         self.n_samples_seen_ = n_seen + len(samples)
+
+    def _warn_of_targets(self, y):
+        """Warn of a y that looks like what rows are to become: it is not read."""
+        shape = np.shape(y) if isinstance(y, list) else getattr(y, "shape", ())
+        if len(shape) > 1 and shape[1] > 1 and np.asarray(y).dtype.kind in "fiu":
+            warnings.warn(
+                f"{type(self).__name__} reconstructs X and does not read y, which has "
+                f"{shape[1]} columns of numbers here.",
+                stacklevel=5,
+            )
+
+    def _in_units(self, epochs, samples):
+        """Return epochs of a net's history with their losses in units of X."""
+        names = self.criterion_class.losses
+        return self._network_loss.of_history(epochs, samples.X, names)
 
     def _warn_of_unfinished_training(self, trainer, samples):
         if trainer.interrupted:

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn import Interval, StrOptions
 from skae.activations import ACTIVATIONS
+from skae.architectures.layers import running_statistics
 from skae.autoencoders.base import BaseAutoencoder
 from skae.autoencoders.module import AutoencoderModule, plus
 from skae.autoencoders.objective import Defaults
@@ -53,7 +54,9 @@ class ContractiveModule(AutoencoderModule):
         """Return the penalty of the weights and the weighted norm of the Jacobian."""
         contraction = None
         if self.contraction_weight:
-            norm = getattr(self, self.jacobian)(batch)
+            # Of what `transform` does, where no row depends on others.
+            with running_statistics(self):
+                norm = getattr(self, self.jacobian)(batch)
             contraction = self.contraction_weight * batch.mean(norm)
         return plus(super().penalty(code, batch), contraction)
 

@@ -31,6 +31,10 @@ class Criterion(nn.Module):
         self.generator = None
         self.terms = {}  # of the last batch, summed over rows, by their names
         self._reduces = overridden_together(type(loss), "reduced", "per_element")
+        self._is_own_mean = all(
+            overridden_together(type(self), "forward", method)
+            for method in ("per_row", "row_losses", "cells")
+        )
         self.dispersion = None
         start = loss.start_dispersion(n_columns, 1.0)
         if start is not None:
@@ -119,8 +123,8 @@ class Criterion(nn.Module):
         self.terms = {name: term.sum() for name, term in terms.items()}
 
     def _is_plain(self, batch):
-        """Tell whether every cell counts alike."""
-        return batch.observed is None and batch.weight is None
+        """Tell whether the loss is a mean of cells of which every one counts alike."""
+        return self._is_own_mean and batch.observed is None and batch.weight is None
 
     def _reduced(self, output, batch, reduction):
         """Return the "sum" or the "mean" of the loss of all cells."""

@@ -118,7 +118,7 @@ class Objective(Parameters):
         train, valid : Rows
             `valid` is None where none validate.
         """
-        if self.early_stopping is False:
+        if not self.early_stopping:
             return None
         if valid is None:
             return UnlessWorse(train) if self.net_.dtype == "float64" else None

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch import nn
 
 from skae.architectures import Dense
 from skae.autoencoders.module import AutoencoderModule, Forward, plus
@@ -24,6 +25,11 @@ class SparseModule(AutoencoderModule):
             sparsity.start(self.head, self.decoder)
         self.sparsity = sparsity
         self.select = sparsity.make_selector(n_components)
+        if not isinstance(self.select, nn.Module):
+            raise TypeError(
+                f"{type(sparsity).__name__}.make_selector must return a "
+                f"torch.nn.Module, not {self.select!r}."
+            )
         self.revival = sparsity.make_revival(n_components, loss)
 
     def encode(self, batch):
@@ -33,11 +39,13 @@ class SparseModule(AutoencoderModule):
 
     def _selected(self, linear, batch, *, encoding=False):
         code = self.select(linear, self.code_activation, batch, encoding=encoding)
-        if getattr(code, "shape", None) != linear.shape:
+        if getattr(code, "shape", None) != linear.shape or code.dtype == torch.bool:
+            found = type(code).__name__
+            if isinstance(code, torch.Tensor):
+                found = f"{code.dtype} of shape {tuple(code.shape)}"
             raise ValueError(
                 f"The selection of {type(self.sparsity).__name__} must return codes of "
-                f"shape (n, n_components), here {tuple(linear.shape)}. Got "
-                f"{getattr(code, 'shape', code)}."
+                f"shape (n, n_components), here {tuple(linear.shape)}. Got {found}."
             )
         return code
 
@@ -62,10 +70,11 @@ class SparseModule(AutoencoderModule):
     def penalty(self, code, batch):
         """Return the sparsity's penalty and that of the weights."""
         penalty = self.sparsity.penalty(code, batch)
-        if penalty is not None and penalty.ndim:
+        if penalty is not None and getattr(penalty, "shape", None) != torch.Size():
+            found = getattr(penalty, "shape", type(penalty).__name__)
             raise ValueError(
-                f"{type(self.sparsity).__name__}.penalty must return a scalar or None, "
-                f"not a tensor of shape {tuple(penalty.shape)}."
+                f"{type(self.sparsity).__name__}.penalty must return a scalar or None. "
+                f"Got {found}."
             )
         return plus(super().penalty(code, batch), penalty)
 

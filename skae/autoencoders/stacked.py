@@ -249,7 +249,10 @@ class StackedAutoencoder(OutlierDetector, BaseAutoencoder):
                 is_last=len(self.layers_) == len(sizes),
                 seed=int(rng.integers(2**31)),
             )
+            layer._title = f"layer {len(self.layers_) + 1} of {len(sizes) + 1}"
             self.layers_.append(layer.fit(X, X_val=X_val))
+            if layer._interrupted:  # no stack without the layers above
+                raise KeyboardInterrupt
         self.architecture_.set_layers(
             self.net_.module_, [layer.net_.module_ for layer in self.layers_]
         )

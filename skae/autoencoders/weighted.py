@@ -28,7 +28,8 @@ class WeightedAutoencoder(BaseAutoencoder):
         sample_weight : array-like of shape (n_samples,) or None, default=None
             How much each row of X counts in the loss, the start and the threshold; a
             whole number stands for so many equal rows, 0 for none. Exactly so where
-            few rows are trained on as a whole (fewer than 40, none of which validate).
+            few rows are trained on as a whole (the weights adding up to less than 40,
+            and none of the rows validating).
 
         Returns
         -------
@@ -41,6 +42,7 @@ class WeightedAutoencoder(BaseAutoencoder):
             training diverges. The estimator is then as it was before the call.
         """
         with self._fitting():
+            self._warn_of_targets(y)
             known = None if sample_weight is None else {"weight": sample_weight}
             self._fit(X, X_val, known)
         return self

@@ -30,6 +30,12 @@ def as_table(estimator, X, *, reset=False, name="X"):
     -------
     ndarray or CSR matrix
     """
+    column = _temporal_column(X)
+    if column is not None:
+        raise ValueError(
+            f"{column} of {name} is not numeric, but of dates or durations. Turn them "
+            "into numbers first, such as days since a date, or leave them out."
+        )
     try:
         rows = validate_data(
             estimator,
@@ -159,6 +165,19 @@ class RowCheck:
             f"{where}. Scale the columns into the range and clip new rows to it "
             "(MinMaxScaler(clip=True)), or choose another loss."
         )
+
+
+def _temporal_column(X):
+    """Name what is of dates or durations in X, None if nothing is."""
+    if hasattr(X, "columns"):
+        for column in X.columns:
+            dtype = getattr(X[column], "dtype", None)
+            is_temporal = getattr(dtype, "is_temporal", bool)  # of polars
+            if getattr(dtype, "kind", "") in ("m", "M") or is_temporal():
+                return f"Column {column!r}"
+        return None
+    kind = getattr(getattr(X, "dtype", None), "kind", "")
+    return "The array" if kind in ("m", "M") else None
 
 
 def _first_non_numeric_column(X):

@@ -12,6 +12,8 @@ from skae.data.samples import contiguous_blocks, dense_rows, working_dtype
 _WIDEST_COVARIANCE = 2048  # columns; beyond, axes come from a sample of rows
 _SAMPLE_ELEMENTS = 2**23  # size of that sample
 _LARGEST_VARIANCE = 1e-6  # of what the dtype holds: losses are its multiples
+_SMALL_SPREAD = 1e-12  # of float32 columns
+_LEAST_VARIANCE = 1e-290
 _COVARIANCE_WORK = 2e11  # multiplications spent on a covariance
 _ROUNDING = 16  # times eps: the share of the largest variance that may be no axis
 
@@ -107,7 +109,10 @@ def describe_columns(X, *, with_covariance, check, weight=None):
         np.minimum(minimum, block.min(axis=0), out=minimum)
         np.maximum(maximum, block.max(axis=0), out=maximum)
         # C order, whatever X has: sums repeat bit for bit in one order only.
-        block = np.ascontiguousarray(block, dtype=working_dtype(X.dtype))
+        dtype = working_dtype(X.dtype)
+        if 0 < (maximum - minimum).max() < _SMALL_SPREAD:  # whose squares are none
+            dtype = np.dtype(np.float64)
+        block = np.ascontiguousarray(block, dtype=dtype)
         if shift is None:  # sums about a typical row lose no digits
             shift = block.mean(axis=0, dtype=np.float64)
         block = block - shift.astype(block.dtype)
@@ -136,6 +141,12 @@ def describe_columns(X, *, with_covariance, check, weight=None):
         raise ValueError(
             f"The values of X are too large: their variance overflows {dtype}. Scale "
             "the columns."
+        )
+    if (maximum > minimum).any() and variance.mean() < _LEAST_VARIANCE:
+        raise ValueError(
+            "The values of X are too small: they differ by at most "
+            f"{(maximum - minimum).max():g}, whose square is beyond what a number can "
+            "hold. Change the unit of the columns."
         )
     # What rounding leaves of a constant column is not variance.
     noise = (np.finfo(working_dtype(X.dtype)).eps * np.abs(shift + offset)) ** 2

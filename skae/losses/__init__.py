@@ -45,6 +45,7 @@ def make_loss(loss, default=SquaredError):
         loss = default()
     loss = LOSSES[loss]() if isinstance(loss, str) else clone(loss)
     loss._validate_params()
+    loss.check_activation()
     return loss
 
 

@@ -1,7 +1,7 @@
 """The protocol of losses: what a reconstruction costs, read by every method alike."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +10,18 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from skae._sklearn import StrOptions
-from skae.activations import ACTIVATION_CHOICES, RANGES, make_activation
+from skae.activations import (
+    ACTIVATION_CHOICES,
+    RANGES,
+    check_stateless,
+    make_activation,
+)
 
-# Making a module costs as much as a small batch; output activations hold no state.
-_shared_activation = lru_cache(maxsize=None)(make_activation)
+
+@cache
+def _shared_activation(activation):
+    """Return the module of an activation: making one costs as much as a small batch."""
+    return make_activation(activation).eval()
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -47,6 +55,20 @@ class Loss(BaseEstimator):
         if self.output_activation == "auto":
             return _shared_activation(self.natural_activation)
         return _shared_activation(self.output_activation)
+
+    def check_activation(self):
+        """Raise ValueError if the output activation is not one for this loss."""
+        if self.output_activation == "auto":
+            return
+        name = getattr(self.output_activation, "__name__", self.output_activation)
+        check_stateless(self.activation(), f"output_activation={name}")
+        reached = self.activation()(torch.linspace(-50.0, 50.0, 1001).unsqueeze(0))
+        if reached.min() < self.range[0] or reached.max() > self.range[1]:
+            raise ValueError(
+                f"output_activation={name} of {type(self).__name__} leaves "
+                f"[{self.range[0]:g}, {self.range[1]:g}], where the loss is defined. "
+                'Use "auto", or another loss.'
+            )
 
     def reconstruction(self, output):
         """Return the rows that the decoder's output stands for."""

@@ -45,6 +45,12 @@ class NetworkLoss:
         else:
             unscaled = UnscaledLoss(loss, scaling.centre, scaling.scale)
             scaled = ScaledLoss(unscaled, unscaled.factor)
+        if not np.finfo(np.float64).tiny <= abs(scaled.factor) < np.inf:
+            raise ValueError(
+                f"{type(loss).__name__} of X is beyond what a number can hold: its "
+                f"columns vary by {np.max(scaling.scale):g}. Change their unit, as "
+                "StandardScaler does."
+            )
         return cls(*scaled, as_sum, as_sum or loss.is_density)
 
     def n_summed(self, X):
@@ -61,6 +67,7 @@ class NetworkLoss:
 
     def of_rows(self, losses, X):
         """Return the losses of rows of X, in its units."""
+        losses = self._wide(losses)
         losses *= self.factor
         losses += self.n_summed(X) * self.shift
         return losses
@@ -69,9 +76,17 @@ class NetworkLoss:
         """Return the losses of cells, an array or a Ragged, in units of X."""
         if isinstance(losses, Ragged):
             return Ragged(self.of_cells(losses.steps), losses.lengths)
+        losses = self._wide(losses)
         losses *= self.factor
         losses += self.shift
         return losses
+
+    def _wide(self, losses):
+        """Return the losses in a precision that holds them in units of X."""
+        held = np.finfo(losses.dtype)
+        if held.tiny / held.eps < self.factor < held.max * held.eps:
+            return losses
+        return losses.astype(np.float64)
 
     def of_history(self, history, X, names):
         """Return epochs with the losses of these names in units of X."""
@@ -111,7 +126,7 @@ def overridden_together(kind, shortcut, method):
     It was if no class between overrides the method alone.
     """
     for base in kind.__mro__:
-        if base is Loss:
+        if base is Loss:  # which has no shortcut of its own
             return False
         if shortcut in vars(base):
             return True

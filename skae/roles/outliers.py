@@ -11,6 +11,7 @@ from skae._sklearn import Interval, StrOptions
 from skae.data.reservoir import sampled
 
 _MAD_TO_SIGMA = 1.4826  # of a normal distribution
+_ALONE = 64  # times eps: by what a score depends on the rows scored with it
 _ROUNDING = 1e-9  # of exp(log(loss)): equal losses are on one side
 
 
@@ -106,6 +107,10 @@ class OutlierDetector(OutlierMixin):
             pool = np.minimum(pool, -self._network_loss.rounding(scores.dtype))
         weight = None if n_seen else samples.weight
         self.offset_ = _threshold(pool, weight, self.contamination, rule)
+        if self.contamination is None and scores.dtype == np.float32:
+            # Scored alone, a row may get other last digits.
+            self.offset_ -= self._network_loss.rounding(scores.dtype)
+            self.offset_ -= _ALONE * np.finfo(scores.dtype).eps * abs(self.offset_)
 
 
 def _threshold(scores, weight, contamination, rule):

@@ -108,7 +108,7 @@ def split_rows(n_rows, fraction, early_stopping, rng):
     rng : numpy.random.Generator
     """
     fewest = FEWEST_TO_SPLIT if early_stopping == "auto" else 2
-    if early_stopping is False or n_rows < fewest:
+    if not early_stopping or n_rows < fewest:
         return None, None
     n_valid = max(
         int(np.ceil(fraction * n_rows)), min(_FEWEST_VALIDATION_ROWS, n_rows // 2)

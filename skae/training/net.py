@@ -2,7 +2,6 @@
 
 import copy
 from contextlib import contextmanager, nullcontext
-from functools import cached_property
 
 import numpy as np
 import skorch
@@ -12,6 +11,9 @@ import torch._dynamo  # which any first step of an optimizer imports: not within
 from skae.data.batch import Batch
 from skae.data.rows import Batches
 from skae.training.devices import present_devices
+from skae.training.epoch import EpochLosses
+from skae.training.extras import copied
+from skae.training.interrupts import Enough
 from skae.training.optimizers import flatten, optimizer_arguments
 from skae.training.seeds import OwnDraws, bind_generator, make_generator
 from skae.training.state import to_arrays, to_tensors
@@ -95,8 +97,8 @@ class Net(skorch.NeuralNet):
     # -- building
 
     def initialize_callbacks(self):
-        """Initialize copies of the callbacks, so that the user's stay as they are."""
-        given, self.callbacks = self.callbacks, copy.deepcopy(self.callbacks)
+        """Initialize copies of the callbacks, which share what the user's hold."""
+        given, self.callbacks = self.callbacks, copied(self.callbacks)
         try:
             return super().initialize_callbacks()
         finally:
@@ -105,7 +107,13 @@ class Net(skorch.NeuralNet):
     def initialize_module(self):
         """Build the module from this net's own seed."""
         with OwnDraws(make_generator(self.seed)):
-            super().initialize_module()
+            try:
+                super().initialize_module()
+            except AttributeError as error:
+                raise TypeError(
+                    f"{self.module.__name__} cannot be made: {error}. Do its __init__ "
+                    "and those of its parts call super().__init__() first?"
+                ) from error
         # Whatever torch's default dtype is.
         self.module_.to(getattr(torch, self.dtype))
         self.order_generator = make_generator(self.seed)
@@ -125,7 +133,18 @@ class Net(skorch.NeuralNet):
     def initialize_optimizer(self, triggered_directly=None):
         """Build the optimizer, over one vector of all weights where it may be."""
         self.flat = None
-        return super().initialize_optimizer()
+        try:
+            return super().initialize_optimizer()
+        except (TypeError, ValueError, AttributeError) as error:
+            extras = {
+                key: value
+                for key, value in self.get_params().items()
+                if key.startswith("optimizer__")
+            }
+            raise ValueError(
+                f"optimizer={self.optimizer.__name__} cannot be made for this network, "
+                f"with {extras or 'its defaults'} from net_params: {error}"
+            ) from error
 
     def get_params_for_optimizer(self, prefix, named_parameters):
         """Use the fused kernels where there are any, and decay weights only."""
@@ -150,12 +169,12 @@ class Net(skorch.NeuralNet):
     # -- training
 
     def notify(self, method_name, **cb_kwargs):
-        """Call the callbacks; they stop training by a KeyboardInterrupt."""
+        """Call the callbacks, which may end training."""
         self.notifying = True
         super().notify(method_name, **cb_kwargs)
-        if self.enough and method_name == "on_epoch_end":
-            raise KeyboardInterrupt  # skorch's way to stop
         self.notifying = False
+        if self.enough and method_name == "on_epoch_end":
+            raise Enough
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run an epoch that waits for the device once, at its end."""
@@ -163,7 +182,7 @@ class Net(skorch.NeuralNet):
             return
         with nullcontext() if training else self.same_noise():
             self._set_mode(training)
-            losses = _EpochLosses(len(iterator.dataset), training, self)
+            losses = EpochLosses(len(iterator.dataset), training, self)
             prepare = self.criterion_.prepare
             for batch in iterator:
                 batch = self._as_batch(batch)
@@ -233,14 +252,17 @@ class Net(skorch.NeuralNet):
     def train_step(self, batch, **fit_params):
         """Take one step of the optimizer; skorch's own where a closure is needed."""
         if self.schedule is not None:
-            lr = self.schedule.next_rate()
-            for group in self.optimizer_.param_groups:
-                group["lr"] = lr
+            self.set_rate(self.schedule.next_rate())
         if self.takes_whole_steps:
             return super().train_step(batch, **fit_params)
         step = self.train_step_single(batch)
         self.optimizer_.step()
         return step
+
+    def set_rate(self, learning_rate):
+        """Set the learning rate of the next steps."""
+        for group in self.optimizer_.param_groups:
+            group["lr"] = learning_rate
 
     def train_step_single(self, batch, **fit_params):
         """Return the loss of a batch and the output, with gradients computed."""
@@ -278,7 +300,7 @@ class Net(skorch.NeuralNet):
 
     def row_losses(self, rows):
         """Return what is minimised of each of the rows, an array of float64."""
-        losses = _EpochLosses(len(rows), False, self)
+        losses = EpochLosses(len(rows), False, self)
         with self.same_noise():
             for batch in self.get_iterator(rows, training=False):
                 batch = self._as_batch(batch)
@@ -296,17 +318,22 @@ class Net(skorch.NeuralNet):
     def module_for(self, dtype):
         """Return the module whose weights have `dtype`, in evaluation mode.
 
-        A converted twin is kept beside the trained one.
+        A converted twin is kept beside the trained one, and follows its weights.
         """
         dtype = np.dtype(dtype)
         if dtype == self.dtype:
             return self.module_
-        if dtype not in self._twins:
-            twin = copy.deepcopy(self.module_)
-            if torch.device(self.device).type == "mps":
-                twin = twin.cpu()
-            self._twins[dtype] = twin.to(getattr(torch, dtype.name)).eval()
-        return self._twins[dtype]
+        with torch.inference_mode(False), torch.no_grad():
+            if dtype not in self._twins:
+                twin = copy.deepcopy(self.module_)
+                if torch.device(self.device).type == "mps":
+                    twin = twin.cpu()
+                self._twins[dtype] = twin.to(getattr(torch, dtype.name)).eval()
+            twin = self._twins[dtype]
+            both = zip(_tensors(twin), _tensors(self.module_), strict=True)
+            for of_twin, own in both:
+                of_twin.copy_(own)
+        return twin
 
     def snapshot(self):
         """Return everything that training changes, as copies."""
@@ -352,43 +379,6 @@ class Net(skorch.NeuralNet):
         self.restore(state["snapshot"])
 
 
-class _EpochLosses:
-    """Sums over an epoch, kept on the device: many small tensors would split memory."""
-
-    def __init__(self, n_rows, training, net):
-        like = {"device": net.device, "dtype": getattr(torch, net.dtype)}
-        self.total = torch.zeros((), **like)
-        self.rows = None if training else torch.empty(n_rows, **like)
-        self.weights = None
-        self.n_rows = self.n_batches = self.counted = 0
-        self.terms = {}
-
-    def add(self, step, batch, terms):
-        """Count a batch; `terms` are further sums over its rows, by name."""
-        n_rows = len(batch.x)
-        for name, value in terms.items():
-            self.terms.setdefault(name, torch.zeros_like(value)).add_(value)
-        if self.rows is not None:
-            self.rows[self.n_rows : self.n_rows + n_rows] = step["rows"]
-        loss = step["loss"].detach()
-        if batch.weight is None:
-            self.total.add_(loss, alpha=n_rows)
-            self.counted += n_rows
-        else:
-            total = batch.weight.sum()
-            self.total.add_(loss * total)
-            self.counted += total
-        self.n_rows += n_rows
-        self.n_batches += 1
-
-    @cached_property
-    def of_rows(self):
-        """The losses of the rows, an array of float64, once all are counted."""
-        return self.rows.cpu().double().numpy()
-
-    def mean(self):
-        """Return the mean loss of a row."""
-        if self.rows is not None and isinstance(self.counted, int):
-            return float(self.of_rows.mean())
-        self.counted = float(self.counted)
-        return float(self.total) / self.counted
+def _tensors(module):
+    """Return the parameters and buffers of a module."""
+    return [*module.parameters(), *module.buffers()]

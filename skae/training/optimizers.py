@@ -3,7 +3,6 @@
 import inspect
 from itertools import accumulate
 
-import skorch
 import torch
 from torch import nn
 
@@ -22,12 +21,6 @@ _ELEMENTWISE = {kind for name, kind in OPTIMIZERS.items() if name != "lbfgs"}
 _MOST_ELEMENTS = 2**15  # beyond, adding to gradients costs more than many tensors
 _ALIGNED = 16  # elements: sums repeat bit for bit only where memory is aligned
 
-# skorch's parameters that an estimator sets from its own.
-_NOT_FOR_NET_PARAMS = {
-    "module", "criterion", "optimizer", "lr", "max_epochs", "batch_size", "device",
-    "callbacks", "seed", "loss", "weight_decay", "train_split", "warm_start", "dtype",
-}  # fmt: skip
-
 
 def resolve_optimizer(optimizer):
     """Return the class of an optimizer that is given by name or as a class."""
@@ -37,18 +30,12 @@ def resolve_optimizer(optimizer):
         raise TypeError(
             f"optimizer is a name or a torch.optim.Optimizer class, not {optimizer}."
         )
+    if issubclass(optimizer, torch.optim.SparseAdam):
+        raise ValueError(
+            "optimizer=SparseAdam is for sparse gradients, which networks of skae do "
+            "not have. Use Adam."
+        )
     return optimizer
-
-
-def check_extras(net_params, callbacks):
-    """Raise for callbacks that are none and for parameters that are set elsewhere."""
-    taken = sorted(_NOT_FOR_NET_PARAMS & set(net_params))
-    if taken:
-        raise ValueError(f"net_params holds {taken}: the estimator's own parameters.")
-    for callback in callbacks:
-        kind = callback if isinstance(callback, type) else type(callback)
-        if not issubclass(kind, skorch.callbacks.Callback | tuple):
-            raise TypeError(f"callbacks takes skorch callbacks, not {callback!r}.")
 
 
 def optimizer_arguments(optimizer, weight_decay, args, kwargs):

@@ -4,10 +4,18 @@ from skorch.callbacks import Callback
 
 
 class Progress(Callback):
-    """A progress bar over the epochs, with the losses of the last one."""
+    """A progress bar over the epochs, with the losses of the last one.
 
-    def __init__(self, description):
+    Parameters
+    ----------
+    description : str
+    in_units : callable
+        From a list of epochs, as of the history, to the same in units of X.
+    """
+
+    def __init__(self, description, in_units):
         self.description = description
+        self.in_units = in_units
 
     def on_train_begin(self, net, **kwargs):
         """Open the bar."""
@@ -17,10 +25,11 @@ class Progress(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Move the bar on."""
+        (epoch,) = self.in_units([net.history[-1]])
         shown = {
-            name: f"{net.history[-1][name]:.4g}"
+            name: f"{epoch[name]:.4g}"
             for name in ("train_loss", "valid_loss")
-            if name in net.history[-1]
+            if name in epoch
         }
         self.bar.set_postfix(shown, refresh=False)
         self.bar.update()

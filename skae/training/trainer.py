@@ -9,8 +9,8 @@ from skorch.callbacks import EpochTimer, LRScheduler
 from skorch.helper import predefined_split
 
 from skae.training.budget import Schedule
+from skae.training.interrupts import Enough, is_from_outside, pressed_again
 from skae.training.net import DIVERGED
-from skae.training.progress import Progress
 from skae.training.seeds import (
     OwnDraws,
     draws_globally,
@@ -29,13 +29,11 @@ class Trainer:
     batch_size : int
     callbacks : list of skorch callbacks
         Of the objective, beside those of the user, which the net has.
-    bar : str or None
-        What to call a progress bar; None shows none.
     """
 
-    def __init__(self, net, *, batch_size, callbacks=(), bar=None):
+    def __init__(self, net, *, batch_size, callbacks=()):
         self.net = net
-        self.callbacks = [EpochTimer(), *([Progress(bar)] if bar else []), *callbacks]
+        self.callbacks = [EpochTimer(), *callbacks]
         self.best = None
         self.interrupted = False
         net.batch_size = batch_size
@@ -71,6 +69,8 @@ class Trainer:
         net.takes_whole_steps = _needs_whole_steps(net)
         if scheduled and not has_schedule:
             net.schedule = Schedule(net.lr, epochs * len(net.get_iterator(rows)))
+        elif not scheduled:  # a schedule before may have left it near zero
+            net.set_rate(net.lr)
         if net.flat is not None:
             net.flat.link()
         try:
@@ -78,8 +78,14 @@ class Trainer:
                 net.notify("on_train_begin", X=rows, y=None)
                 try:
                     net.fit_loop(rows)
-                except KeyboardInterrupt:
-                    self.interrupted = not net.notifying
+                except Enough:
+                    pass
+                except KeyboardInterrupt as error:
+                    is_pressed = is_from_outside(error)
+                    if is_pressed and pressed_again():
+                        raise
+                    # skorch's callbacks stop training by raising one.
+                    self.interrupted = is_pressed or not net.notifying
                 net.notify("on_train_end", X=rows, y=None)
         finally:
             net.callbacks_ = own

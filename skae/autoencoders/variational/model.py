@@ -137,10 +137,13 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
     def _warn_of_collapse(self, n_seen):
         if n_seen or len(self.active_units_):
             return
+        spare = ""
+        if "free_bits" in self.get_params(deep=False):
+            spare = " spare some of each unit's divergence (free_bits),"
         warnings.warn(
             f"Posterior collapse: none of the {self.n_components_} units of the "
-            "code depends on X. Lower beta, raise it slowly (kl_warm_up), spare "
-            "some of each unit's divergence (free_bits), or train for longer.",
+            f"code depends on X. Lower beta, raise it slowly (kl_warm_up),{spare} or "
+            "train for longer.",
             stacklevel=7,
         )
 

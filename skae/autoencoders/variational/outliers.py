@@ -21,9 +21,13 @@ class LikelihoodDetector(OutlierDetector):
         ],
     }
 
+    def _resolve(self):
+        super()._resolve()
+        self._scored_by = self.outlier_score  # the threshold is one of these scores
+
     def _outlier_losses(self, samples):
-        if self.outlier_score == "elbo":
+        if self._scored_by == "elbo":
             return self._row_losses(samples)
-        if self.outlier_score == "reconstruction_probability":
+        if self._scored_by == "reconstruction_probability":
             return self._expected_losses(samples, with_divergence=False)
         return -self._log_likelihood(samples, _DRAWS, None)
