@@ -79,13 +79,15 @@ def check_stateless(module, name):
             )
 
 
-def make_activation(activation):
+def make_activation(activation, name="activation"):
     """Build the module of an activation.
 
     Parameters
     ----------
     activation : str, torch.nn.Module class or None
         None is the identity.
+    name : str
+        Of the parameter, for messages.
 
     Returns
     -------
@@ -103,18 +105,18 @@ def make_activation(activation):
     if isinstance(activation, str):
         if activation not in ACTIVATIONS:
             raise ValueError(
-                f"There is no activation {activation!r}. There are: "
+                f"{name}: there is no activation {activation!r}. There are: "
                 f"{', '.join(ACTIVATIONS)}."
             )
         return ACTIVATIONS[activation]()
     if not issubclass(activation, nn.Module):
         raise TypeError(
-            f"An activation is a name or a torch.nn.Module class, not {activation}."
+            f"{name} takes a name or a torch.nn.Module class, not {activation}."
         )
     try:
         return activation()
     except TypeError as error:
         raise TypeError(
-            f"{activation} is no activation as it is: it needs arguments. Wrap it in "
-            "a class of your own that needs none."
+            f"{name}={activation} is no activation as it is: it needs arguments. Wrap "
+            "it in a class of your own that needs none."
         ) from error

@@ -1,5 +1,6 @@
 """Faults that users and attacks have found: each once, so that none comes back."""
 
+import copy
 import os
 import signal
 import threading
@@ -11,6 +12,8 @@ import polars as pl
 import pytest
 import torch
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, PassthroughScoring
 from torch import nn
 
@@ -21,11 +24,14 @@ from skae import (
     ContractiveAutoencoder,
     Dense,
     Poisson,
+    SlidingWindows,
     SquaredError,
     StackedAutoencoder,
+    SubwordTokenizer,
     VariationalAutoencoder,
 )
 from skae.data.batch import Batch
+from tests.discovery import ESTIMATORS, fitted, name_of
 
 SHARED = dict(max_epochs=3, random_state=0)
 
@@ -391,3 +397,131 @@ def test_ctrl_c_ends_all_layers_of_a_stack(small, first_interrupt):
     with pytest.raises(KeyboardInterrupt):
         model.fit(small)
     assert vars(model) == before
+
+
+# -- messages, and copies
+
+
+@pytest.mark.parametrize("seed", [-1, "a", 1.5, True, 2**40])
+def test_a_random_state_of_a_method_is_checked(seed, small):
+    model = VariationalAutoencoder(2, **SHARED).fit(small)
+    for draw in (model.sample, lambda n, seed: model.log_likelihood(small, n, seed)):
+        with pytest.raises(ValueError, match="random_state=.* must be an integer"):
+            draw(2, seed)
+
+
+def test_parameters_of_windows_are_checked_by_transform():
+    windows = SlidingWindows(5).fit(np.arange(30.0)).set_params(stride=0)
+    with pytest.raises(ValueError, match="The 'stride' parameter of SlidingWindows"):
+        windows.transform(np.arange(30.0))
+
+
+@pytest.mark.parametrize("X", [None, 3])
+def test_texts_are_iterable(X):
+    with pytest.raises(TypeError, match="X must be an iterable of texts"):
+        SubwordTokenizer().fit(X)
+
+
+def test_rows_of_unequal_length_are_told_after_fit_too(small):
+    model = Autoencoder(2, **SHARED).fit(small)
+    for method in (model.transform, model.score_samples, model.partial_fit):
+        with pytest.raises(ValueError, match="The rows of X have unequal shapes"):
+            method([[1.0, 2.0], [1.0, 2.0, 3.0]])
+
+
+def test_a_column_that_occurs_twice(small):
+    frame = pd.DataFrame(small, columns=list("abcde"))
+    model = Autoencoder(2, **SHARED).fit(frame)
+    frame.columns = list("abbde")
+    for method in (model.fit, model.transform):
+        with pytest.raises(ValueError, match="Column 'b' of X occurs more than once"):
+            method(frame)
+
+
+def test_objects_are_no_numbers():
+    with pytest.raises(TypeError, match="X holds what is no number"):
+        Autoencoder(2).fit(np.array([[object()] * 3] * 5))
+
+
+def test_a_network_beyond_memory(small):
+    model = Autoencoder(2, architecture=Dense((10**6, 10**6)))
+    with pytest.raises(ValueError, match="needs more memory than there is"):
+        model.fit(small)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (Autoencoder(2, code_activation=int), "code_activation takes"),
+        (Autoencoder(2, code_activation=nn.Linear), "code_activation=.* is no act"),
+        (Autoencoder(loss=SquaredError(output_activation=int)), "output_activation"),
+        (
+            StackedAutoencoder(2, layer=Autoencoder(code_activation=int)),
+            "code_activation of layer takes",
+        ),
+    ],
+)
+def test_an_activation_that_is_none_is_told_by_parameter(model, name, small):
+    with pytest.raises(TypeError, match=name):
+        model.fit(small)
+
+
+def test_a_shallow_copy_learns_by_itself(small):
+    model = Autoencoder(2, **SHARED).partial_fit(small)
+    codes, other = model.transform(small), copy.copy(model)
+    np.testing.assert_array_equal(other.transform(small), codes)
+    other.partial_fit(small)
+    assert not np.array_equal(other.transform(small), codes)
+    np.testing.assert_array_equal(model.transform(small), codes)
+    assert copy.copy(Autoencoder(3, architecture=Dense((4,)))).n_components == 3
+
+
+def test_the_history_of_a_stream_ends_somewhere(small, monkeypatch):
+    monkeypatch.setattr("skae.training.trainer._MOST_EPOCHS", 5)
+    model = Autoencoder(2, random_state=0)
+    for passes in range(1, 9):
+        model.partial_fit(small[:10])
+        assert model.n_iter_ == passes
+    assert len(model.history_) == len(model.net_.history) == 5
+    long = Autoencoder(2, max_epochs=12, early_stopping=False).fit(small)
+    assert len(long.history_) == 12
+
+
+# -- frames out
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
+def test_frames_come_back_as_frames(kind, estimator, small):
+    names = list("abcde")
+    frame = pd.DataFrame(small, columns=names, index=np.arange(60) * 2 + 7)
+    if kind == "polars":
+        frame = pl.DataFrame(small, schema=names)
+    model = fitted(estimator(2, **SHARED), frame)
+    codes = model.transform(frame)
+    made = [model.reconstruct(frame), model.inverse_transform(codes)]
+    if hasattr(model, "sample"):
+        made.append(model.sample(3, random_state=0))
+    for rows in made:
+        assert type(rows) is type(frame)
+        assert list(rows.columns) == names
+    if kind == "pandas":
+        assert made[0].index.equals(frame.index)
+        codes = pd.DataFrame(codes, index=frame.index)
+        assert model.inverse_transform(codes).index.equals(frame.index)
+    as_array = model.reconstruct(small)
+    assert isinstance(as_array, np.ndarray)
+    np.testing.assert_array_equal(made[0], as_array)
+    listed = np.asarray(codes).tolist()
+    assert isinstance(model.inverse_transform(listed), type(frame))
+    of_array = fitted(estimator(2, **SHARED), small)
+    assert isinstance(of_array.inverse_transform(of_array.transform(small)), np.ndarray)
+
+
+def test_the_units_of_a_pipeline_in_frames(small):
+    frame = pd.DataFrame(small, columns=list("abcde"))
+    pipe = make_pipeline(StandardScaler(), Autoencoder(2, **SHARED))
+    pipe.set_output(transform="pandas")
+    codes = pipe.fit_transform(frame)
+    back = pipe.inverse_transform(codes)
+    np.testing.assert_allclose(np.mean(back, axis=0), small.mean(axis=0), atol=0.2)

@@ -320,7 +320,7 @@ class BaseAutoencoder(LatentSpace, DataModel, CodeTransformer, Objective):
     def _record(self, trainer, samples, n_seen):
         """Set what is told of the training."""
         self.history_ = self._in_units(trainer.history(), samples)
-        self.n_iter_ = len(self.history_)
+        self.n_iter_ = self.n_iter_ + 1 if n_seen else len(self.history_)
         self.best_epoch_ = trainer.best_epoch
         self._interrupted = trainer.interrupted
         self.n_samples_seen_ = n_seen + len(samples)

@@ -1,5 +1,6 @@
 """The parameters that every autoencoder has, and what they may be."""
 
+import copy
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
@@ -71,3 +72,11 @@ class Parameters(BaseEstimator):
         "warm_start": ["boolean"],
         "net_params": [dict, None],
     }
+
+    def __copy__(self):
+        """Return a copy that shares parameters alone: what was learned is its own."""
+        parameters = self.get_params(deep=False)
+        learned = {k: v for k, v in vars(self).items() if k not in parameters}
+        other = type(self)(**parameters)
+        vars(other).update(copy.deepcopy(learned))
+        return other

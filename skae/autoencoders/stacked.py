@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import clone
 
+from skae.activations import make_activation
 from skae.architectures import Dense
 from skae.autoencoders.base import BaseAutoencoder
 from skae.autoencoders.contractive import ContractiveAutoencoder
@@ -218,6 +219,7 @@ class StackedAutoencoder(OutlierDetector, BaseAutoencoder):
                 f"layer must be None or an object of {names}. Got {self.layer!r}."
             )
         self.layer._validate_params()
+        make_activation(self.layer.code_activation, "code_activation of layer")
         sparsity = getattr(self.layer, "sparsity", None)
         if sparsity is not None and sparsity.selects:
             raise ValueError(

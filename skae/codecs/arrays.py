@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from skae._sklearn import num_samples
 from skae.codecs.forms import as_array, count_axes, is_ragged
+from skae.codecs.frames import as_frame, kind_of_frame
 from skae.data.checks import as_table
 from skae.data.fields import Field, Fields
 from skae.data.ragged import Ragged
@@ -33,6 +34,8 @@ class Codec:
         What the values are; see :class:`Field`.
     names : tuple of str or None
         The user's names of the columns of a table.
+    frame : str or None
+        The library of the frame that `fit` was given, if it was one.
     """
 
     is_table = True
@@ -42,6 +45,7 @@ class Codec:
     def __init__(self, shape=None):
         self.shape = shape
         self.names = None
+        self.frame = None
 
     @property
     def fields(self):
@@ -65,6 +69,7 @@ class Codec:
         name : str
             For messages.
         """
+        _refuse_ragged(X, name)
         rows = as_table(estimator, as_array(X), reset=reset, name=name)
         if reset and self.shape is None:
             self.shape = (rows.shape[1],)
@@ -76,6 +81,7 @@ class Codec:
         if reset:
             names = getattr(estimator, "feature_names_in_", None)
             self.names = None if names is None else tuple(names)
+            self.frame = kind_of_frame(X)
         return rows
 
     def restore(self, values, leading=(), *, cells=False):
@@ -91,13 +97,27 @@ class Codec:
         """
         return values.reshape(*leading, values.shape[1]) if leading else values
 
-    def restore_cells(self, values, like):
-        """Return a value for each cell in the form of `like`, a frame if it is one."""
-        if not hasattr(like, "columns"):
-            return self.restore(values, cells=True)
-        if hasattr(like, "iloc"):
-            return type(like)(values, index=like.index, columns=like.columns)
-        return type(like)(values, schema=list(like.columns))
+    def restore_like(self, values, like, *, cells=False):
+        """Return flat values of rows in the form of `like`, a frame if it is one."""
+        kind = kind_of_frame(like)
+        if kind is None or not self.is_table:
+            return self.restore(values, cells=cells)
+        index = like.index if hasattr(like, "iloc") else None
+        return as_frame(values, kind, list(like.columns), index)
+
+    def restore_new(self, values, codes=None):
+        """Return flat rows in the form that `fit` was given, a frame if it was one.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_samples, n_values), or Ragged
+        codes : array-like of shape (n_samples, n_components), or None
+            What they are made of: a frame's index is that of the rows.
+        """
+        if self.frame is None or self.names is None:
+            return self.restore(values)
+        index = codes.index if hasattr(codes, "iloc") else None
+        return as_frame(values, self.frame, self.names, index)
 
     def place(self, column):
         """Name a column of the flat rows, for messages."""
@@ -240,10 +260,10 @@ def array_codec(X, input_shape, channels_last, most_axes=5):
     return codec
 
 
-def _refuse_ragged(X):
+def _refuse_ragged(X, name="X"):
     if is_ragged(X) and len({np.shape(element) for element in X}) > 1:
         raise ValueError(
-            "The rows of X have unequal shapes. Series of unequal length are for "
+            f"The rows of {name} have unequal shapes. Series of unequal length are for "
             "Recurrent and Transformer, fitted to a list of them."
         )
 

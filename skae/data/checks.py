@@ -30,6 +30,9 @@ def as_table(estimator, X, *, reset=False, name="X"):
     -------
     ndarray or CSR matrix
     """
+    twice = _repeated_column(X)
+    if twice is not None:
+        raise ValueError(f"Column {twice!r} of {name} occurs more than once.")
     column = _temporal_column(X)
     if column is not None:
         raise ValueError(
@@ -51,6 +54,8 @@ def as_table(estimator, X, *, reset=False, name="X"):
         column = _first_non_numeric_column(X)
         if column is None and name != "X":
             raise ValueError(f"{name} does not fit: {error}") from error
+        if column is None and isinstance(error, TypeError):
+            raise TypeError(f"{name} holds what is no number: {error}") from error
         if column is None:
             raise
         advice = (
@@ -165,6 +170,14 @@ class RowCheck:
             f"{where}. Scale the columns into the range and clip new rows to it "
             "(MinMaxScaler(clip=True)), or choose another loss."
         )
+
+
+def _repeated_column(X):
+    """Return the first name that several columns of a frame have, or None."""
+    columns = getattr(X, "columns", ())
+    if len(set(columns)) == len(columns):
+        return None
+    return next(name for name in columns if list(columns).count(name) > 1)
 
 
 def _temporal_column(X):

@@ -21,7 +21,7 @@ from skae.activations import (
 @cache
 def _shared_activation(activation):
     """Return the module of an activation: making one costs as much as a small batch."""
-    return make_activation(activation).eval()
+    return make_activation(activation, "output_activation").eval()
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

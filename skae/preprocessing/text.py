@@ -1,6 +1,7 @@
 """Texts as sequences of subwords: tokens for networks, and texts from tokens."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 
@@ -289,6 +290,8 @@ def _as_texts(X):
     """Return X as a list of str, or say which row is none."""
     if isinstance(X, str | bytes):
         raise ValueError("X is a single text: an iterable of texts is expected.")
+    if not isinstance(X, Iterable):
+        raise TypeError(f"X must be an iterable of texts, not {X!r}.")
     n_columns = np.shape(X)[1] if getattr(X, "ndim", 1) == 2 else 1
     n_columns = len(X.columns) if hasattr(X, "columns") else n_columns
     if n_columns != 1:

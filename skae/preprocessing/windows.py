@@ -120,6 +120,7 @@ class SlidingWindows(
         windows : ndarray of shape (n_windows, length, n_channels)
             A copy, in the dtype of X if that is a float.
         """
+        self._validate_params()
         check_is_fitted(self)
         series = self._series(X)
         starts = self._starts(len(series))

@@ -38,7 +38,8 @@ class GenerativeModel:
         Returns
         -------
         rows : ndarray of shape (n_samples, n_features)
-            In units of the training rows and in their form, series as a list.
+            In units of the training rows and in their form: series as a list, a frame
+            with the names of the features.
         """
         return self._sample(n_samples, random_state, latent)
 
@@ -58,7 +59,7 @@ class GenerativeModel:
             return self.net_.criterion_.draw(output.cpu(), generator)
 
         rows = self._decode(codes, condition, read if draw else None)
-        return self._codec.restore(rows)
+        return self._codec.restore_new(rows)
 
     def _keep_codes(self, samples, rng, n_seen):
         """Keep codes of some of the rows seen, for a mixture to be fitted to."""

@@ -21,10 +21,11 @@ class DataModel:
         Returns
         -------
         rows : ndarray of shape (n_samples, n_features)
-            In units of X and in its form.
+            In units of X and in its form: a frame of its kind, with its columns and
+            index, if it is one.
         """
         check_is_fitted(self)
-        return self._codec.restore(self._reconstruct(self._samples(X)))
+        return self._codec.restore_like(self._reconstruct(self._samples(X)), X)
 
     def reconstruction_error(self, X, *, per_feature=False):
         """Return the loss of each row's reconstruction, or of each of its cells.
@@ -78,7 +79,8 @@ class DataModel:
 
     def _errors(self, samples, X, per_feature):
         if per_feature:
-            return self._codec.restore_cells(self._cell_losses(samples), like=X)
+            cells = self._cell_losses(samples)
+            return self._codec.restore_like(cells, X, cells=True)
         return self._reconstruction_losses(samples)
 
     def _cell_losses(self, samples):

@@ -87,11 +87,11 @@ class CodeTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         -------
         rows : ndarray of shape (n_samples, n_features)
             In units of the training rows, and in their form: an array of the shape of
-            images, a list of series.
+            images, a list of series, a frame with the names of the features.
         """
         check_is_fitted(self)
         rows = self._decode(as_codes(self, X, self.n_components_))
-        return self._codec.restore(rows)
+        return self._codec.restore_new(rows, X)
 
     def _samples(self, X, name="X"):
         """Return X, which was not trained on, as samples."""

@@ -7,7 +7,6 @@ from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -31,12 +30,25 @@ def draw_seed(random_state):
     Returns
     -------
     int
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
     """
     if random_state is None:
         return int(np.random.SeedSequence().entropy % (2**31))
-    if isinstance(random_state, Integral):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    is_number = isinstance(random_state, Integral) and not isinstance(
+        random_state, bool
+    )
+    if not is_number or not 0 <= random_state < 2**32:
+        raise ValueError(
+            f"random_state={random_state!r} must be an integer from 0 to 2**32 - 1, a "
+            "numpy.random.RandomState or None."
+        )
+    return int(random_state)
 
 
 def make_generator(seed, device="cpu"):

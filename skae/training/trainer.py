@@ -18,6 +18,8 @@ from skae.training.seeds import (
     make_generator,
 )
 
+_MOST_EPOCHS = 1000  # of a stream that are remembered
+
 
 class Trainer:
     """Trains a net on rows, and keeps its best weights.
@@ -71,6 +73,7 @@ class Trainer:
             net.schedule = Schedule(net.lr, epochs * len(net.get_iterator(rows)))
         elif not scheduled:  # a schedule before may have left it near zero
             net.set_rate(net.lr)
+            del net.history[: -_MOST_EPOCHS + 1]
         if net.flat is not None:
             net.flat.link()
         try:

@@ -254,11 +254,12 @@ class ConditionalModel(EvidenceModel):
             from_condition = condition
         samples = self._samples(X, from_condition)
         if condition is None:
-            return self._codec.restore(self._reconstruct(samples))
+            return self._codec.restore_like(self._reconstruct(samples), X)
         condition = self._conditions.encode(condition, len(samples))
         lengths = getattr(samples.X, "lengths", None)
         codes = self._encode(samples)
-        return self._codec.restore(self._decode(codes, condition, lengths=lengths))
+        rows = self._decode(codes, condition, lengths=lengths)
+        return self._codec.restore_like(rows, X)
 
     def inverse_transform(self, X, *, condition=None):
         """Decode codes to rows.
@@ -282,14 +283,14 @@ class ConditionalModel(EvidenceModel):
             condition = self._conditions.names[self._conditions.frequencies.argmax()]
         if condition is not None:
             condition = self._conditions.encode(condition, len(codes))
-            return self._codec.restore(self._decode(codes, condition))
+            return self._codec.restore_new(self._decode(codes, condition), X)
         rows = 0.0
         for combination, share in zip(
             self._conditions.combinations, self._conditions.frequencies, strict=True
         ):
             condition = np.tile(combination, (len(codes), 1))
             rows += codes.dtype.type(share) * self._decode(codes, condition)
-        return self._codec.restore(rows)
+        return self._codec.restore_new(rows, X)
 
     def sample(
         self,

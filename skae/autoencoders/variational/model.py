@@ -307,7 +307,8 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         Returns
         -------
         rows : ndarray of shape (n_samples, n_features)
-            In units of the training rows and in their form, series as a list.
+            In units of the training rows and in their form: series as a list, a frame
+            with the names of the features.
         """
         return self._sample(n_samples, random_state, latent, draw)
 

@@ -1,0 +1,31 @@
+"""Arrays as frames of the kind that users passed, with their names."""
+
+import narwhals as nw
+import numpy as np
+
+
+def kind_of_frame(X):
+    """Return the name of the library that a frame is of, None if X is no frame."""
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    return frame.implementation.value if isinstance(frame, nw.DataFrame) else None
+
+
+def as_frame(values, kind, names, index=None):
+    """Return a table of values as a frame.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+    kind : str
+        As of :func:`kind_of_frame`.
+    names : sequence of str
+    index : pandas.Index or None
+        Of the rows, where frames have one.
+    """
+    schema = [str(name) for name in names]
+    frame = nw.from_numpy(np.asarray(values), schema, backend=kind).to_native()
+    if kind == "pandas":
+        frame.columns = list(names)
+        if index is not None:
+            frame.index = index
+    return frame
