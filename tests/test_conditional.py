@@ -451,3 +451,42 @@ def test_shares_follow_partial_fit_and_frames_their_names():
     model.partial_fit(rng.normal(size=(40, 3)), np.arange(40) % 2)
     model.partial_fit(rng.normal(size=(40, 3)), np.zeros(40, dtype=int))
     np.testing.assert_allclose(model.condition_prior_, [0.75, 0.25])
+
+
+# -- what is continuous
+
+
+def test_whole_numbers_may_be_continuous(small):
+    """A fold without fractions is read as the others are."""
+    y = np.repeat(np.arange(20.0), 3)
+    model = ConditionalVariationalAutoencoder(2, continuous=True, max_epochs=1)
+    model.fit(small[:30], y[:30])
+    assert model._conditions.n_outputs == 1
+    assert np.isfinite(model.score(small[30:], y[30:]))
+    with pytest.warns(UserWarning, match="20 whole numbers in floats, taken as labels"):
+        labels = clone(model).set_params(continuous="auto").fit(small, y)
+    assert labels._conditions.n_outputs == 20
+    as_labels = clone(model).set_params(continuous=False).fit(small, y)
+    assert as_labels._conditions.n_outputs == 20
+
+
+def test_columns_are_continuous_by_number_or_name(small):
+    y = np.column_stack([np.arange(60) % 2, np.arange(60), np.arange(60) % 3])
+    frame = pd.DataFrame(y, columns=["a", "b", "c"])
+    for given, continuous in ((y, [1]), (frame, ["b"]), (frame, [1])):
+        model = ConditionalVariationalAutoencoder(
+            2, continuous=continuous, max_epochs=1
+        ).fit(small, given)
+        assert model._conditions.n_outputs == 2 + 1 + 3
+    for given, continuous in ((y, [3]), (frame, ["d"]), (y, ["b"])):
+        with pytest.raises(ValueError, match="y has no column"):
+            model.set_params(continuous=continuous).fit(small, given)
+    words = np.array(["x", "y"] * 30)
+    with pytest.raises(ValueError, match="column 0 of y is not numeric"):
+        model.set_params(continuous=True).fit(small, words)
+
+
+def test_minus_one_is_a_label_that_is_told_of(small):
+    y = np.arange(60) % 3 - 1
+    with pytest.warns(UserWarning, match="holds -1, taken as a label"):
+        ConditionalVariationalAutoencoder(2, max_epochs=1).fit(small, y)

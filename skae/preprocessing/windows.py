@@ -209,6 +209,9 @@ class SlidingWindows(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        # One long series: what it makes has other rows than X.
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
         return tags
 
     def _series(self, X, reset=False):

@@ -9,7 +9,9 @@ import torch
 import torch._dynamo  # which any first step of an optimizer imports: not within a fit
 
 from skae.data.batch import Batch
-from skae.data.rows import Batches
+from skae.data.rows import Batches, Rows
+from skae.data.samples import Samples
+from skae.data.scaling import Scaling
 from skae.training.devices import present_devices
 from skae.training.epoch import EpochLosses
 from skae.training.extras import copied
@@ -162,6 +164,12 @@ class Net(skorch.NeuralNet):
         if self.flat is not None:
             args = ([{"params": [self.flat.vector]}],)
         return args, kwargs
+
+    def get_dataset(self, X, y=None):
+        """Return rows; an array is of such as the module sees, centred and scaled."""
+        if isinstance(X, np.ndarray):
+            return Rows(Samples(X), Scaling(), None, self.device, self.dtype)
+        return super().get_dataset(X, y)
 
     def get_iterator(self, dataset, training=False):
         """Hand the generator of the order to the training batches."""

@@ -1,18 +1,22 @@
 """Conditions: labels and numbers beside the rows, as columns that a network reads."""
 
+import warnings
+
 import numpy as np
 from sklearn.utils import check_consistent_length
+
+_MANY_LABELS = 10  # of whole numbers in floats
 
 
 class Conditions:
     """The columns of y: labels become indicators, continuous columns are standardised.
 
-    A column of floats with a fractional part among them is continuous; any other holds
-    labels: strings, booleans, whole numbers.
-
     Parameters
     ----------
     y : array-like of shape (n_samples,) or (n_samples, n_columns)
+    continuous : "auto", bool or list of int or str
+        Which columns are. "auto": floats with a fractional part among them; any other
+        column holds labels: strings, booleans, whole numbers.
 
     Attributes
     ----------
@@ -28,17 +32,24 @@ class Conditions:
         The share of y that has each.
     """
 
-    def __init__(self, y):
+    def __init__(self, y, continuous="auto"):
         columns, self._is_flat = _columns(y, "y")
         self._column_names = _column_names(y)
         if not columns or not len(columns[0]):
             raise ValueError("y is empty: it holds the condition of each row.")
         self.labels, self._means, self._stds = [], [], []
+        chosen = self._chosen(continuous, columns)
         for number, column in enumerate(columns):
-            continuous = column.dtype.kind == "f" and np.any(column % 1)
-            self.labels.append(None if continuous else _sorted_labels(column, number))
-            self._means.append(column.mean() if continuous else 0.0)
-            self._stds.append((column.std() or 1.0) if continuous else 1.0)
+            is_number = number in chosen
+            if is_number and column.dtype.kind not in "biuf":
+                raise ValueError(
+                    f"continuous={continuous!r}: column {number} of y is not numeric."
+                )
+            if continuous == "auto" and not is_number:
+                _warn_of_labels(column, number)
+            self.labels.append(None if is_number else _sorted_labels(column, number))
+            self._means.append(column.mean() if is_number else 0.0)
+            self._stds.append((column.std() or 1.0) if is_number else 1.0)
         self.n_outputs = sum(
             1 if known is None else len(known) for known in self.labels
         )
@@ -49,6 +60,24 @@ class Conditions:
         self.frequencies = counts / len(columns[0])
         self.combinations = self.without_numbers(self.encode(y, name="y")[first])
         self.names = self._named(columns, first)
+
+    def _chosen(self, continuous, columns):
+        """Return the numbers of the continuous columns."""
+        if isinstance(continuous, str):
+            return {
+                number
+                for number, column in enumerate(columns)
+                if column.dtype.kind == "f" and np.any(column % 1)
+            }
+        if isinstance(continuous, bool | np.bool_):
+            return set(range(len(columns))) if continuous else set()
+        names = self._column_names or []
+        for name in continuous:
+            if name not in names and name not in range(len(columns)):
+                raise ValueError(
+                    f"continuous={continuous!r}: y has no column {name!r}."
+                )
+        return {names.index(n) if n in names else n for n in continuous}
 
     def add(self, encoded, n_seen):
         """Let the frequencies follow further rows, beside the `n_seen` before."""
@@ -195,6 +224,24 @@ class Conditions:
                 f"Column {number} of {name} must be numeric, as it was in fit."
             ) from error
         return (column - self._means[number]) / self._stds[number]
+
+
+def _warn_of_labels(column, number):
+    """Warn of a column that may be no labels: they are told by their values."""
+    if column.dtype.kind == "f" and len(np.unique(column)) > _MANY_LABELS:
+        warnings.warn(
+            f"Column {number} of y holds {len(np.unique(column))} whole numbers in "
+            "floats, taken as labels. Say so by continuous=False, or that they are "
+            "numbers by continuous=True.",
+            stacklevel=7,
+        )
+    known = set(column.tolist()) if column.dtype.kind in "if" else set()
+    if -1 in known and len(known) > 2 and min(known) == -1:
+        warnings.warn(
+            f"Column {number} of y holds -1, taken as a label like others: rows "
+            "without a label are to be left out.",
+            stacklevel=7,
+        )
 
 
 def _column_names(y):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from skae._sklearn import fit_context
+from skae._sklearn import StrOptions, fit_context
 from skae.autoencoders.conditional.model import ConditionalModel
 
 
@@ -16,8 +16,8 @@ class ConditionalVariationalAutoencoder(ConditionalModel):
 
     .. math:: E_{q(z|x, c)} \log p(x|z, c) - \beta \, KL(q(z|x, c) \| N(0, I))
 
-    in nats per row. A column of y that holds floats with fractions is continuous, any
-    other holds labels; several columns may be mixed.
+    in nats per row. Columns of y hold labels or, as `continuous` says, numbers; several
+    columns may be mixed.
 
     Methods take the condition of their rows as `condition`: labels, one per row, or one
     for all, as a scalar or, for several columns, a row; metadata routing hands it on
@@ -93,6 +93,10 @@ class ConditionalVariationalAutoencoder(ConditionalModel):
     n_importance_samples : int, default=1
         Draws of the code per row. Above 1, training maximises the tighter bound of
         Burda et al. (2016) with so many.
+    continuous : "auto", bool or list, default="auto"
+        Which columns of y are numbers: all (True), none (False), those of the list, by
+        number or name. "auto": columns of floats of which one has a fractional part;
+        all others hold labels.
 
     Attributes
     ----------
@@ -165,6 +169,13 @@ class ConditionalVariationalAutoencoder(ConditionalModel):
     (150, 3)
     >>> as_if_of_species_2 = cvae.reconstruct(X, condition=2)
     """
+
+    continuous: str | bool | list = "auto"
+
+    _parameter_constraints = {
+        **ConditionalModel._parameter_constraints,
+        "continuous": [StrOptions({"auto"}), "boolean", list],
+    }
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, *, X_val=None, y_val=None):

@@ -21,8 +21,8 @@ from skae.training.seeds import draw_seed, make_generator
 class ConditionalModel(EvidenceModel):
     """Base of conditional variational autoencoders.
 
-    The class that mixes this in learns `_conditions`, a :class:`Conditions`, and keeps
-    some encoded rows of them, `_seen_conditions`.
+    The class that mixes this in has `continuous`, learns `_conditions` (a
+    :class:`Conditions`) and keeps some encoded rows of them, `_seen_conditions`.
     """
 
     # -- the objective
@@ -54,7 +54,7 @@ class ConditionalModel(EvidenceModel):
                 "the target y is None. It holds the condition of each row."
             )
         if anew or not hasattr(self, "_conditions"):
-            self._conditions = Conditions(y)
+            self._conditions = Conditions(y, self.continuous)
         return {"condition": self._conditions.encode(y, name="y")}
 
     def _summarise(self, samples, rng, n_seen):
@@ -63,6 +63,12 @@ class ConditionalModel(EvidenceModel):
         self._seen_conditions = sampled(known, samples.condition, n_seen, rng)
         if n_seen:
             self._conditions.add(samples.condition, n_seen)
+
+    def _parts(self):
+        raise AttributeError(
+            "Plain modules are of rows without conditions. Use net_.module_, which "
+            "takes a Batch."
+        )
 
     # -- conditions of rows
 
@@ -92,8 +98,8 @@ class ConditionalModel(EvidenceModel):
     def _joint_bounds(self, samples):
         """Return the bound of log p(x, c) under each known condition, in nats."""
         bounds = [
-            -self._row_losses(samples.given(combination))
-            for combination in self._conditions.combinations
+            -self._row_losses(samples.given(known))
+            for known in self._conditions.combinations
         ]
         return np.stack(bounds, axis=1) + np.log(self._conditions.frequencies)
 
