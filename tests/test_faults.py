@@ -449,7 +449,7 @@ def test_objects_are_no_numbers():
 
 def test_a_network_beyond_memory(small):
     model = Autoencoder(2, architecture=Dense((10**6, 10**6)))
-    with pytest.raises(ValueError, match="needs more memory than there is"):
+    with pytest.raises(ValueError, match="Training needs more memory than there is"):
         model.fit(small)
 
 

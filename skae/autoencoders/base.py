@@ -21,7 +21,7 @@ from skae.autoencoders.trial import (
     own_parts,
 )
 from skae.codecs import checked_rows
-from skae.data.checks import RowCheck
+from skae.data.checks import RowCheck, warn_of_targets
 from skae.data.samples import Samples
 from skae.data.statistics import describe, principal_axes
 from skae.losses import NetworkLoss
@@ -73,7 +73,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
             training diverges. The estimator is then as it was before the call.
         """
         with self._fitting():
-            self._warn_of_targets(y)
+            warn_of_targets(self, y)
             self._fit(X, X_val)
         return self
 
@@ -326,16 +326,6 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         self._interrupted = trainer.interrupted
         self.n_samples_seen_ = n_seen + len(samples)
 
-    def _warn_of_targets(self, y):
-        """Warn of a y that looks like what rows are to become: it is not read."""
-        shape = np.shape(y) if isinstance(y, list) else getattr(y, "shape", ())
-        if len(shape) > 1 and shape[1] > 1 and np.asarray(y).dtype.kind in "fiu":
-            warnings.warn(
-                f"{type(self).__name__} reconstructs X and does not read y, which has "
-                f"{shape[1]} columns of numbers here.",
-                stacklevel=5,
-            )
-
     def _in_units(self, epochs, samples):
         """Return epochs of a net's history with their losses in units of X."""
         names = self.criterion_class.losses
@@ -373,9 +363,15 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         try:
             with own_modes(gradients=True):
                 yield
-        except BaseException:
+        except BaseException as error:
             vars(self).clear()
             vars(self).update(before)
+            if isinstance(error, RuntimeError) and "memory" in str(error):
+                raise ValueError(
+                    "Training needs more memory than there is. Lower batch_size, "
+                    "n_components, the sizes of the architecture, or what else "
+                    "multiplies rows, such as n_importance_samples."
+                ) from error
             raise
 
     @property

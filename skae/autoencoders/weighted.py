@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from skae._sklearn import fit_context
 from skae.autoencoders.base import BaseAutoencoder
+from skae.data.checks import warn_of_targets
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -42,7 +43,7 @@ class WeightedAutoencoder(BaseAutoencoder):
             training diverges. The estimator is then as it was before the call.
         """
         with self._fitting():
-            self._warn_of_targets(y)
+            warn_of_targets(self, y)
             known = None if sample_weight is None else {"weight": sample_weight}
             self._fit(X, X_val, known)
         return self

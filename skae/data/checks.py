@@ -1,5 +1,6 @@
 """The gate: what users pass becomes arrays and objects of our own, or a clear error."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -72,13 +73,29 @@ def as_table(estimator, X, *, reset=False, name="X"):
 
 def as_codes(estimator, X, n_components):
     """Return codes as a finite float array of `n_components` columns."""
-    codes = check_array(X, dtype=[np.float64, np.float32], estimator=estimator)
+    try:
+        codes = check_array(X, dtype=[np.float64, np.float32], estimator=estimator)
+    except (ValueError, TypeError) as error:
+        if "sequence" in str(error):
+            raise ValueError("X holds codes of unequal length.") from error
+        raise type(error)(f"X holds no codes: {error}") from error
     if codes.shape[1] != n_components:
         raise ValueError(
             f"X has {codes.shape[1]} columns, but {type(estimator).__name__} has "
             f"{n_components} components."
         )
     return codes
+
+
+def warn_of_targets(estimator, y):
+    """Warn of a y that looks like what rows are to become: it is not read."""
+    shape = np.shape(y) if isinstance(y, list) else getattr(y, "shape", ())
+    if len(shape) > 1 and shape[1] > 1 and np.asarray(y).dtype.kind in "fiu":
+        warnings.warn(
+            f"{type(estimator).__name__} reconstructs X and does not read y, which has "
+            f"{shape[1]} columns of numbers here.",
+            stacklevel=5,
+        )
 
 
 _ROUNDING = 1e-6

@@ -28,8 +28,8 @@ def check_extras(net_params, callbacks):
         part = str(key).partition("__")[0]
         if part not in _SKORCHS:
             raise ValueError(
-                f"net_params holds {key!r}, which is no parameter of skorch's "
-                "NeuralNet, nor of a part of it, such as optimizer__betas."
+                f"net_params holds {key!r}, which is no parameter of the net, nor of a "
+                "part of it, such as optimizer__betas."
             )
     for callback in callbacks:
         named = isinstance(callback, tuple)

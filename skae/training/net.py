@@ -111,12 +111,6 @@ class Net(skorch.NeuralNet):
         with OwnDraws(make_generator(self.seed)):
             try:
                 super().initialize_module()
-            except RuntimeError as error:
-                if "memory" not in str(error):
-                    raise
-                raise ValueError(
-                    "The network of this architecture needs more memory than there is."
-                ) from error
             except AttributeError as error:
                 raise TypeError(
                     f"{self.module.__name__} cannot be made: {error}. Do its __init__ "

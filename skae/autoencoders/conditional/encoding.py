@@ -142,7 +142,7 @@ class Conditions:
         if known is None:
             return np.zeros(len(column), dtype=np.int64)
         place = {label: number for number, label in enumerate(known)}
-        return np.array([place.get(label, -1) for label in column.tolist()])
+        return np.array([place.get(v, -1) for v in column.tolist()], dtype=np.int64)
 
     def _named(self, columns, rows):
         """Return the combinations as the user wrote them."""
