@@ -756,14 +756,15 @@ def test_what_a_criterion_says_of_rows_or_cells_is_trained(kind, small):
         assert own.history_[0]["train_loss"] == pytest.approx(3 * plain, rel=1e-3)
 
 
-class _Misnamed(AutoencoderModule):
-    def penality(self, code, batch):
-        return code.sum()
+class _Misnamed(Criterion):
+    def per_rows(self, result, batch):
+        return super().per_row(result, batch)
 
 
 def test_a_name_that_nothing_calls_is_warned_of(small):
-    with pytest.warns(UserWarning, match="'penality', which nothing calls. Is 'penal"):
-        _of(module_class=_Misnamed).set_params(n_components=2, max_epochs=1).fit(small)
+    model = _of(criterion_class=_Misnamed).set_params(n_components=2, max_epochs=1)
+    with pytest.warns(UserWarning, match="'per_rows', which nothing calls. Is 'per_r"):
+        model.fit(small)
 
 
 class _NoneDraw(Cauchy):
