@@ -45,8 +45,9 @@ class Predictor:
         dtype = working_dtype(samples.dtype)
         results = np.empty((len(samples), *shape), dtype=dtype)
         scaling = self.fields.scaling
-        for rows, module, batch in self._blocks(samples, scaling, value_range):
-            results[rows] = compute(module, batch).cpu().numpy()
+        with own_modes(gradients=False):
+            for rows, module, batch in self._blocks(samples, scaling, value_range):
+                results[rows] = compute(module, batch).cpu().numpy()
         return results
 
     def map_rows(self, samples, compute, *, scaling=None, value_range=UNBOUNDED):
@@ -61,13 +62,14 @@ class Predictor:
         """
         scaling = self.fields.scaling if scaling is None else scaling
         parts = []
-        for _, module, batch in self._blocks(samples, scaling, value_range):
-            values, lengths = compute(module, batch)
-            values = values.cpu().numpy()
-            if lengths is not None:
-                n_channels = self.codec.shape[-1]
-                values = Ragged.of_padded(values, lengths.cpu().numpy(), n_channels)
-            parts.append(values)
+        with own_modes(gradients=False):
+            for _, module, batch in self._blocks(samples, scaling, value_range):
+                values, lengths = compute(module, batch)
+                values = values.cpu().numpy()
+                if lengths is not None:
+                    n_channels = self.codec.shape[-1]
+                    values = Ragged.of_padded(values, lengths.cpu().numpy(), n_channels)
+                parts.append(values)
         join = np.concatenate if lengths is None else Ragged.concatenated
         return parts[0] if len(parts) == 1 else join(parts)
 
@@ -108,17 +110,16 @@ class Predictor:
         if is_ragged:
             check.all(X)
         n_components, n_hidden = self.net.module_.n_components, self.n_hidden_values
-        with own_modes(gradients=False):
-            for start, stop in contiguous_blocks(X, n_components, n_hidden):
-                rows = slice(start, stop)
-                batch = scaling.batch(samples, rows, dtype)
-                # A sum that is finite clears the block at the price of one read.
-                has_range = value_range != UNBOUNDED
-                if not is_ragged and (has_range or not batch.x.sum().isfinite()):
-                    check(dense_rows(X, rows), start)
-                if device.type != "cpu":
-                    batch = batch.to(device)
-                yield rows, module, batch
+        for start, stop in contiguous_blocks(X, n_components, n_hidden):
+            rows = slice(start, stop)
+            batch = scaling.batch(samples, rows, dtype)
+            # A sum that is finite clears the block at the price of one read.
+            has_range = value_range != UNBOUNDED
+            if not is_ragged and (has_range or not batch.x.sum().isfinite()):
+                check(dense_rows(X, rows), start)
+            if device.type != "cpu":
+                batch = batch.to(device)
+            yield rows, module, batch
 
     @property
     def n_hidden_values(self):

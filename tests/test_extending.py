@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -798,6 +799,50 @@ def test_a_part_may_return_another_precision(small):
 class _Constant(AutoencoderModule):
     def decode(self, code, batch):
         return 0 * super().decode(code, batch) + 1
+
+
+class _Doubled(Codec):
+    """Each column twice: flat rows are wider than X."""
+
+    def rows(self, estimator, X, *, reset=False, name="X"):
+        if reset:
+            self.shape = None
+        rows = super().rows(estimator, X, name=name, reset=reset)
+        self.shape = (2 * rows.shape[1],)
+        return np.hstack([rows, rows])
+
+    def restore(self, values, leading=(), *, cells=False):
+        return values[:, : values.shape[1] // 2]
+
+
+class _OfDoubled(Dense):
+    def make_codec(self, X):
+        return _Doubled()
+
+
+def test_a_codec_restores_what_comes_back_as_a_frame(small):
+    frame = pd.DataFrame(small, columns=list("abcde"))
+    model = Autoencoder(2, architecture=_OfDoubled((8,)), max_epochs=1).fit(frame)
+    for rows in (
+        model.reconstruct(frame),
+        model.inverse_transform(model.transform(frame)),
+        model.reconstruction_error(frame, per_feature=True),
+    ):
+        assert list(rows.columns) == list("abcde")
+        assert len(rows) == 60
+
+
+class _OfHighPower(Loss):
+    def per_element(self, output, x):
+        return (self.reconstruction(output) - x) ** 30
+
+    def for_scale(self, scale):
+        return ScaledLoss(self, scale**30)
+
+
+def test_a_loss_beyond_what_a_number_holds_is_refused(small):
+    with pytest.raises(ValueError, match="_OfHighPower of X is beyond what a number"):
+        Autoencoder(2, loss=_OfHighPower()).fit(small * 1e-20)
 
 
 def test_every_path_decodes_by_decode(small):

@@ -557,6 +557,28 @@ def test_plain_modules_are_the_estimator(kind, architecture, rng):
     np.testing.assert_allclose(codes.detach(), model.transform(X), atol=1e-5)
 
 
+def test_plain_modules_are_of_one_precision(small):
+    """Few rows are trained on in double precision."""
+    model = Autoencoder(2, **SHARED).fit(small[:30])
+    assert model.net_.dtype == "float64"
+    codes = model.encoder_(torch.from_numpy(small.astype(np.float32)))
+    np.testing.assert_allclose(codes.detach(), model.transform(small), atol=1e-4)
+
+
+def test_a_call_that_fails_leaves_the_modes_of_torch(small, monkeypatch):
+    model = Autoencoder(2, **SHARED).fit(small)
+
+    def fail(batch):
+        raise RuntimeError("of the module")
+
+    monkeypatch.setattr(model.net_.module_, "encode", fail)
+    with pytest.raises(RuntimeError, match="of the module") as raised:
+        model.transform(small.astype(np.float32))
+    assert raised.tb is not None  # its frames live on
+    assert torch.is_grad_enabled()
+    assert not torch.is_inference_mode_enabled()
+
+
 def test_plain_modules_read_the_output_activation(digits):
     X = (digits / digits.max()).astype(np.float32)
     model = Autoencoder(4, loss=BinaryCrossEntropy(), **SHARED).fit(X)

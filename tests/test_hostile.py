@@ -221,9 +221,11 @@ def test_bad_parameters_of_parts(kind):
             if value is MANY and name != "k":  # within what memory holds, or not
                 continue
             part = kind().set_params(**{name: value})
-            model = _holder(part)
-            _ends_well(lambda model=model: model.fit(X))
-            assert not hasattr(part, "net_")
+            before, model = dict(vars(part)), _holder(part)
+            if _ends_well(lambda model=model: model.fit(X)):
+                assert np.isfinite(model.transform(X)).all()
+            assert vars(part).keys() == before.keys()
+            assert all(vars(part)[key] is given for key, given in before.items())
 
 
 def test_there_are_enough_cases():

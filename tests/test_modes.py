@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from skae import Autoencoder, Dense, Recurrent, Transformer
-from tests.discovery import ESTIMATORS, fitted, name_of
+from tests.discovery import CONDITIONAL, ESTIMATORS, fitted, name_of
 
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
 
@@ -41,11 +41,9 @@ def _results(model, X):
         results.append(model.sample(3, random_state=0))
     if hasattr(model, "score_samples"):
         results.append(model.score_samples(X))
-    for batch in (X[:20], X[20:40]):
-        if hasattr(model, "partial_fit"):
-            labels = {} if not hasattr(model, "condition_prior_") else {"y": None}
-            if not labels:
-                results.append(model.partial_fit(batch).transform(X))
+    for rows in (X[:20], X[20:40]):
+        labels = [np.arange(20) % 3] if type(model) in CONDITIONAL else []
+        results.append(model.partial_fit(rows, *labels).transform(X))
     return results
 
 

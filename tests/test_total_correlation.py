@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from skae import BetaTCVAE, Dense, VariationalAutoencoder
@@ -27,27 +28,17 @@ def test_of_all_rows_it_is_exact(rng):
     np.testing.assert_allclose(found, joint - units, rtol=1e-9)
 
 
-def test_of_a_batch_the_density_is_unbiased(rng):
-    """The mean over batches of q(z), estimated, is q(z): of one code, all batches."""
-    n, k = 6, 1
-    codes, mean, log_variance = _posteriors(rng, n, k)
-    normal = torch.distributions.Normal(mean, torch.exp(0.5 * log_variance))
-    q = torch.exp(normal.log_prob(codes[0])).mean()
-    estimates = []
-    for other in range(1, n):  # of one unit joint and product agree: add one far away
-        rows = [0, other]
-        far = torch.zeros(2, 1, dtype=torch.float64)
-        args = [torch.cat([part[rows], far], 1) for part in (codes, mean, log_variance)]
-        found = total_correlation(*args, n_rows=n)
-        assert found[0].item() == pytest.approx(0.0, abs=1e-12)
-        shares = torch.tensor([1 / n, 1 - 1 / n])
-        densities = torch.exp(
-            torch.distributions.Normal(
-                mean[rows], torch.exp(0.5 * log_variance[rows])
-            ).log_prob(codes[0])
-        )
-        estimates.append((shares * densities.flatten()).sum())
-    assert torch.stack(estimates).mean().item() == pytest.approx(q.item())
+def test_of_a_batch_a_row_counts_as_one_and_the_rest_for_all_others(rng):
+    codes, mean, log_variance = _posteriors(rng, 5, 3)
+    found = total_correlation(codes, mean, log_variance, n_rows=50)
+    std = np.exp(0.5 * log_variance.numpy())
+    densities = scipy.stats.norm.pdf(codes[:, None].numpy(), mean.numpy(), std)
+    for row in range(5):
+        shares = np.full(5, 49 / 50 / 4)
+        shares[row] = 1 / 50
+        joint = np.log(shares @ densities[row].prod(axis=1))
+        units = np.log(shares @ densities[row]).sum()
+        assert found[row].item() == pytest.approx(joint - units)
 
 
 def test_gradients_by_finite_differences(rng):

@@ -16,7 +16,7 @@ class ShortcutMixin:
 
     With a shortcut, the body's output ends in the row itself, and the decoder adds a
     linear map of the code to what its layers give. The decoder defines
-    ``start_linear(decoding)`` and, not tied, ``start_effects(effects)``.
+    ``set_linear_map(decoding)`` and, not tied, ``set_effects(effects)``.
     """
 
     tied = False

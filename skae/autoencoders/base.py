@@ -11,15 +11,14 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn import fit_context
-from skae.autoencoders.objective import Objective, Start, resolved
-from skae.autoencoders.trial import (
+from skae.autoencoders.declared import (
+    check_arguments,
     check_declared,
-    check_handed_on,
-    check_parts,
-    check_resolved,
     check_summarised,
     own_parts,
 )
+from skae.autoencoders.objective import Objective, Start, resolved
+from skae.autoencoders.trial import check_parts
 from skae.codecs import checked_rows
 from skae.data.checks import RowCheck, warn_of_targets
 from skae.data.samples import Samples
@@ -176,7 +175,6 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
 
     def _build(self, samples, validation, seed, rng, previous=None, is_exact=False):
         """Make the net, and its first weights: random, PCA's, or the previous net's."""
-        check_resolved(self)
         check_declared(self)
         share = None
         if isinstance(self.n_components, Real) and 0 < self.n_components < 1:
@@ -212,7 +210,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         self._network_loss = NetworkLoss.over(
             self._fields.scaling, self.loss_, self.criterion_class.as_sum
         )
-        check_handed_on(self)
+        check_arguments(self)
         self.net_ = self._make_net(seed, columns, is_exact).initialize()
         if own_parts(self):
             check_parts(self, self._first_rows(samples))

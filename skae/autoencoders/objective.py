@@ -101,10 +101,20 @@ class Objective(Parameters):
         ----------
         start : Start
         """
-        if self._starts_at_axes():
-            centre = start.columns.mean if self.mean_ is None else None
-            rows = self._first_rows(start.samples)
-            start_at_axes(self.net_, self.architecture_, start.axes, rows, centre)
+        self._start_at_axes(start)
+
+    def _start_at_axes(self, start, code_variances=None):
+        """Start at PCA where the network can; see :func:`start_at_axes`."""
+        if not self._starts_at_axes():
+            return
+        start_at_axes(
+            self.net_,
+            self.architecture_,
+            start.axes,
+            self._first_rows(start.samples),
+            start.columns.mean if self.mean_ is None else None,
+            code_variances,
+        )
 
     def _callbacks(self):
         """Return skorch callbacks that training needs, beside the user's."""

@@ -11,6 +11,7 @@ from skae.architectures import Dense
 from skae.autoencoders.module import AutoencoderModule, Forward, plus
 from skae.autoencoders.objective import Defaults, resolved
 from skae.autoencoders.weighted import WeightedAutoencoder
+from skae.data.batch import described
 from skae.roles.outliers import OutlierDetector
 from skae.sparsity import L1, Sparsity
 
@@ -40,12 +41,10 @@ class SparseModule(AutoencoderModule):
     def _selected(self, linear, batch, *, encoding=False):
         code = self.select(linear, self.code_activation, batch, encoding=encoding)
         if getattr(code, "shape", None) != linear.shape or code.dtype == torch.bool:
-            found = type(code).__name__
-            if isinstance(code, torch.Tensor):
-                found = f"{code.dtype} of shape {tuple(code.shape)}"
             raise ValueError(
                 f"The selection of {type(self.sparsity).__name__} must return codes of "
-                f"shape (n, n_components), here {tuple(linear.shape)}. Got {found}."
+                f"shape (n, n_components), here {tuple(linear.shape)}. Got "
+                f"{described(code)}."
             )
         return code
 
@@ -71,10 +70,9 @@ class SparseModule(AutoencoderModule):
         """Return the sparsity's penalty and that of the weights."""
         penalty = self.sparsity.penalty(code, batch)
         if penalty is not None and getattr(penalty, "shape", None) != torch.Size():
-            found = getattr(penalty, "shape", type(penalty).__name__)
             raise ValueError(
                 f"{type(self.sparsity).__name__}.penalty must return a scalar or None. "
-                f"Got {found}."
+                f"Got {described(penalty)}."
             )
         return plus(super().penalty(code, batch), penalty)
 

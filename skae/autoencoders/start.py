@@ -32,8 +32,8 @@ def start_at_axes(net, architecture, axes, rows, centre, variances=None):
     size = torch.ones(len(axes), 1, **like)
     if variances is not None:
         deviations = torch.tensor(variances, **like).sqrt().unsqueeze(1)
-        spread = deviations > 1e-3 * deviations.sum()  # others are rounding alone
-        size = torch.where(spread, deviations, size)
+        is_spread = deviations > 1e-3 * deviations.sum()  # others: rounding alone
+        size = torch.where(is_spread, deviations, size)
     architecture.set_linear_maps(module, axes / size, axes * size)
     net.ready()
     x = centred = batch.x

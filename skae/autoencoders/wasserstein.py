@@ -8,7 +8,6 @@ import torch
 from skae._sklearn import Interval
 from skae.autoencoders.base import BaseAutoencoder
 from skae.autoencoders.module import AutoencoderModule, plus
-from skae.autoencoders.start import start_at_axes
 from skae.roles.generative import GenerativeModel
 from skae.roles.outliers import OutlierDetector
 
@@ -222,18 +221,7 @@ class WassersteinAutoencoder(GenerativeModel, OutlierDetector, BaseAutoencoder):
         return {"prior_weight": self.prior_weight}
 
     def _start(self, start):
-        if not self._starts_at_axes():
-            return
-        centre = start.columns.mean if self.mean_ is None else None
-        rows = self._first_rows(start.samples)
-        start_at_axes(
-            self.net_,
-            self.architecture_,
-            start.axes,
-            rows,
-            centre,
-            start.variances / self.scale_**2,
-        )
+        self._start_at_axes(start, start.variances / self.scale_**2)
 
     def _summarise(self, samples, rng, n_seen):
         super()._summarise(samples, rng, n_seen)

@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from skae._sklearn import num_samples
 from skae.codecs.forms import as_array, count_axes, is_ragged
-from skae.codecs.frames import as_frame, kind_of_frame
+from skae.codecs.frames import as_frame, index_of, kind_of_frame
 from skae.data.checks import as_table
 from skae.data.fields import Field, Fields
 from skae.data.ragged import Ragged
@@ -99,11 +99,10 @@ class Codec:
 
     def restore_like(self, values, like, *, cells=False):
         """Return flat values of rows in the form of `like`, a frame if it is one."""
-        kind = kind_of_frame(like)
-        if kind is None or not self.is_table:
-            return self.restore(values, cells=cells)
-        index = like.index if hasattr(like, "iloc") else None
-        return as_frame(values, kind, list(like.columns), index)
+        restored, kind = self.restore(values, cells=cells), kind_of_frame(like)
+        if kind is None:
+            return restored
+        return as_frame(restored, kind, list(like.columns), index_of(like))
 
     def restore_new(self, values, codes=None):
         """Return flat rows in the form that `fit` was given, a frame if it was one.
@@ -114,10 +113,10 @@ class Codec:
         codes : array-like of shape (n_samples, n_components), or None
             What they are made of: a frame's index is that of the rows.
         """
+        restored = self.restore(values)
         if self.frame is None or self.names is None:
-            return self.restore(values)
-        index = codes.index if hasattr(codes, "iloc") else None
-        return as_frame(values, self.frame, self.names, index)
+            return restored
+        return as_frame(restored, self.frame, self.names, index_of(codes))
 
     def place(self, column):
         """Name a column of the flat rows, for messages."""
@@ -174,7 +173,7 @@ class ArrayCodec(Codec):
 
     def rows(self, estimator, X, *, reset=False, name="X"):
         """Return X as a matrix of rows; see :class:`Codec`."""
-        _refuse_ragged(X)
+        _refuse_ragged(X, name)
         array = check_array(
             as_array(X),
             allow_nd=True,

@@ -10,8 +10,13 @@ def kind_of_frame(X):
     return frame.implementation.value if isinstance(frame, nw.DataFrame) else None
 
 
+def index_of(X):
+    """Return the index of a pandas object, None of anything else."""
+    return X.index if hasattr(X, "iloc") else None
+
+
 def as_frame(values, kind, names, index=None):
-    """Return a table of values as a frame.
+    """Return a table of values as a frame; what is no such table as it is.
 
     Parameters
     ----------
@@ -22,8 +27,10 @@ def as_frame(values, kind, names, index=None):
     index : pandas.Index or None
         Of the rows, where frames have one.
     """
+    if not isinstance(values, np.ndarray) or values.shape[1:] != (len(names),):
+        return values
     schema = [str(name) for name in names]
-    frame = nw.from_numpy(np.asarray(values), schema, backend=kind).to_native()
+    frame = nw.from_numpy(values, schema, backend=kind).to_native()
     if kind == "pandas":
         frame.columns = list(names)
         if index is not None:

@@ -67,6 +67,13 @@ class Batch(NamedTuple):
         return self.map(lambda t: t.expand(times, *t.shape).flatten(0, 1))
 
 
+def described(value):
+    """Say what a value is, for messages: the shape of a tensor, else its type."""
+    if isinstance(value, torch.Tensor):
+        return f"a tensor of {value.dtype} and shape {tuple(value.shape)}"
+    return type(value).__name__
+
+
 def mean_of_rows(values, weight=None):
     """Return the mean over the first axis, each row counted by its weight."""
     if weight is None:

@@ -220,6 +220,4 @@ def _first_non_numeric_column(X):
             values.astype(np.float64)
         except (ValueError, TypeError):
             return column
-        if values.dtype.kind in "mM":
-            return column
     return None

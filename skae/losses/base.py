@@ -16,6 +16,7 @@ from skae.activations import (
     check_stateless,
     make_activation,
 )
+from skae.data.batch import described
 
 
 @cache
@@ -171,12 +172,10 @@ class ScaledLoss(NamedTuple):
 def check_cells(cells, x, loss):
     """Return the loss of each cell, or raise if it is not one for each cell of x."""
     if not isinstance(cells, torch.Tensor) or cells.shape != x.shape:
-        found = type(cells).__name__
-        if isinstance(cells, torch.Tensor):
-            found = f"a tensor of shape {tuple(cells.shape)}"
         raise ValueError(
             f"{type(loss).__name__}.per_element must return a tensor of the shape of "
-            f"x, {tuple(x.shape)}: a loss for each element. It returned {found}."
+            f"x, {tuple(x.shape)}: a loss for each element. It returned "
+            f"{described(cells)}."
         )
     return cells
 
@@ -184,10 +183,7 @@ def check_cells(cells, x, loss):
 def check_drawn(rows, like, loss):
     """Raise TypeError if what a loss drew is not a tensor of rows like others."""
     if not isinstance(rows, torch.Tensor) or rows.shape != like.shape:
-        found = type(rows).__name__
-        if isinstance(rows, torch.Tensor):
-            found = f"a tensor of shape {tuple(rows.shape)}"
         raise TypeError(
             f"{type(loss).__name__}.draw must return a tensor of rows, of shape "
-            f"{tuple(like.shape)}. It returned {found}."
+            f"{tuple(like.shape)}. It returned {described(rows)}."
         )

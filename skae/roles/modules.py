@@ -11,7 +11,7 @@ from skae.data.batch import Batch
 
 
 class TorchModules:
-    """Encoder and decoder from tensor to tensor, in units of X.
+    """Encoder and decoder from tensor to tensor, in units of X, in float32.
 
     A class that mixes this in has `net_`, `_codec` and `_fields`.
     """
@@ -19,12 +19,12 @@ class TorchModules:
     @property
     def encoder_(self):
         """Rows in units of X to codes: a module of its own, in evaluation mode."""
-        return Encoder(*self._parts())
+        return Encoder(*self._plain_parts())
 
     @property
     def decoder_(self):
         """Codes to rows in units of X: a module of its own, in evaluation mode."""
-        module, shape, centre, scale = self._parts()
+        module, shape, centre, scale = self._plain_parts()
         read = copy.deepcopy(self.net_.criterion_.loss).reconstruction
         return Decoder(module, shape, centre, scale, read)
 
@@ -33,7 +33,7 @@ class TorchModules:
         """Rows to their reconstructions, both in units of X: a module of its own."""
         return nn.Sequential(self.encoder_, self.decoder_).eval()
 
-    def _parts(self):
+    def _plain_parts(self):
         check_is_fitted(self)
         shape = self._codec.shape
         if None in shape:
@@ -41,7 +41,7 @@ class TorchModules:
                 "Plain modules are for rows of one shape. Use net_.module_, which "
                 "takes a Batch."
             )
-        module = copy.deepcopy(self.net_.module_).eval()
+        module = copy.deepcopy(self.net_.module_for(np.float32)).eval()
         scaling = self._fields.scaling
         n_values = int(np.prod(shape))
         centre = np.zeros(n_values) if scaling.centre is None else scaling.centre

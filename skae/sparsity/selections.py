@@ -34,12 +34,14 @@ class _LargestUnits(Sparsity):
 
     def check(self, n_components, activation):
         """Raise ValueError if k is more than there are units; see :class:`Sparsity`."""
-        for name in ("k", "k_encoding"):
-            if (getattr(self, name, None) or 0) > n_components:
-                raise ValueError(
-                    f"{name}={getattr(self, name)} of {type(self).__name__} is more "
-                    f"than n_components={n_components}. Lower it or raise n_components."
-                )
+        self._check_count("k", self.k, n_components)
+
+    def _check_count(self, name, value, n_components):
+        if value > n_components:
+            raise ValueError(
+                f"{name}={value} of {type(self).__name__} is more than "
+                f"n_components={n_components}. Lower it or raise n_components."
+            )
 
     def start(self, head, decoder):
         """Start one decoding layer as the transposed encoder (Gao et al. 2024).
@@ -112,6 +114,11 @@ class TopK(_LargestUnits):
         **_LargestUnits._parameter_constraints,
         "k_encoding": [Interval(Integral, 1, None, closed="left"), None],
     }
+
+    def check(self, n_components, activation):
+        """Raise ValueError if k or k_encoding is more than there are units."""
+        super().check(n_components, activation)
+        self._check_count("k_encoding", self.k_encoding or 0, n_components)
 
     def select(self, linear, activation, *, encoding=False):
         """Return the code with its k largest units; see :class:`Sparsity`."""

@@ -12,7 +12,6 @@ class EpochLosses:
         like = {"device": net.device, "dtype": getattr(torch, net.dtype)}
         self.total = torch.zeros((), **like)
         self.rows = None if training else torch.empty(n_rows, **like)
-        self.weights = None
         self.n_rows = self.n_batches = self.counted = 0
         self.terms = {}
 

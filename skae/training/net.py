@@ -82,7 +82,7 @@ class Net(skorch.NeuralNet):
         self.watched = True
         self.takes_whole_steps = True
         self._twins = {}
-        seats = {
+        defaults = {
             "criterion__loss": loss,
             "iterator_train": Batches,
             "iterator_valid": Batches,
@@ -90,7 +90,7 @@ class Net(skorch.NeuralNet):
             "verbose": 1,  # for callbacks that print; skae's own are silent
             "predict_nonlinearity": loss.reconstruction,
         }
-        super().__init__(module, criterion, device=device, **{**seats, **kwargs})
+        super().__init__(module, criterion, device=device, **{**defaults, **kwargs})
 
     @property
     def _default_callbacks(self):

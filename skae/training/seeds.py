@@ -91,8 +91,8 @@ def _taking_generator(function):
     if torch.Tag.nondeterministic_seeded not in function.tags:
         return None
     name = function._overloadname
-    beside = "generator" if name == "default" else f"{name}_generator"
-    for form in (name, beside, name.replace("_", "_generator_")):
+    named = "generator" if name == "default" else f"{name}_generator"
+    for form in (name, named, name.replace("_", "_generator_")):
         found = getattr(function.overloadpacket, form, None)
         if found and "generator" in (part.name for part in found._schema.arguments):
             return found

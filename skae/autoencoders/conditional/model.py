@@ -64,7 +64,7 @@ class ConditionalModel(EvidenceModel):
         if n_seen:
             self._conditions.add(samples.condition, n_seen)
 
-    def _parts(self):
+    def _plain_parts(self):
         raise AttributeError(
             "Plain modules are of rows without conditions. Use net_.module_, which "
             "takes a Batch."
