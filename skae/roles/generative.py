@@ -4,7 +4,6 @@ import copy
 import inspect
 
 import numpy as np
-from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
@@ -76,6 +75,8 @@ class GenerativeModel:
 
 def _fit_mixture(codes, seed):
     """Return a Gaussian mixture of codes, an array of (n_samples, n_components)."""
+    from sklearn.mixture import GaussianMixture  # which takes long to import
+
     mixture = GaussianMixture(min(_CLUSTERS, len(codes)), random_state=seed)
     codes = codes.astype(np.float64)
     return mixture.fit(codes if len(codes) > 1 else np.repeat(codes, 2, axis=0))

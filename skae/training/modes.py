@@ -1,6 +1,7 @@
 """The modes of torch that skae runs under, whatever those of the caller are."""
 
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 
 import torch
 
@@ -18,6 +19,9 @@ def own_modes(*, gradients):
     gradients : bool
         Whether operations are recorded, for training.
     """
+    if gradients:
+        import_module("torch._dynamo")  # any first optimizer's: not under our modes
+
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(not gradients))
         stack.enter_context(torch.set_grad_enabled(gradients))

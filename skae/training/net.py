@@ -6,7 +6,6 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 import skorch
 import torch
-import torch._dynamo  # which any first step of an optimizer imports: not within a fit
 
 from skae.data.batch import Batch
 from skae.data.rows import Batches, Rows

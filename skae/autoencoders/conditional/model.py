@@ -3,22 +3,20 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from skae.autoencoders.conditional.encoding import Conditions
+from skae.autoencoders.conditional.inference import ConditionInference
 from skae.autoencoders.conditional.module import ConditionalModule
 from skae.autoencoders.conditional.start import start_at_conditions
-from skae.autoencoders.variational.evidence import EvidenceModel
 from skae.data.checks import as_codes
 from skae.data.reservoir import sampled
-from skae.data.samples import Samples
 from skae.roles.latent import check_count, interpolated
 from skae.training.seeds import draw_seed, make_generator
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class ConditionalModel(EvidenceModel):
+class ConditionalModel(ConditionInference):
     """Base of conditional variational autoencoders.
 
     The class that mixes this in has `continuous`, learns `_conditions` (a
@@ -69,58 +67,6 @@ class ConditionalModel(EvidenceModel):
             "Plain modules are of rows without conditions. Use net_.module_, which "
             "takes a Batch."
         )
-
-    # -- conditions of rows
-
-    @property
-    def conditions_(self):
-        """The combinations of labels that y held."""
-        check_is_fitted(self)
-        return self._conditions.names
-
-    @property
-    def condition_prior_(self):
-        """The share of the training rows that has each of `conditions_`."""
-        check_is_fitted(self)
-        return self._conditions.frequencies
-
-    def _samples(self, X, condition=None, name="X"):
-        """Return X with the conditions of its rows: those given, or inferred."""
-        samples = super()._samples(X, name)
-        if condition is not None:
-            condition = self._conditions.encode(condition, len(samples))
-            return samples.given(condition)
-        combinations = self._conditions.combinations
-        if len(combinations) == 1:
-            return samples.given(combinations[0])
-        return samples.given(combinations[self._joint_bounds(samples).argmax(axis=1)])
-
-    def _joint_bounds(self, samples):
-        """Return the bound of log p(x, c) under each known condition, in nats."""
-        bounds = [
-            -self._row_losses(samples.given(known))
-            for known in self._conditions.combinations
-        ]
-        return np.stack(bounds, axis=1) + np.log(self._conditions.frequencies)
-
-    def condition_posterior(self, X):
-        """Return how probable each known condition is for rows, by the bound.
-
-        Bayes' rule with the evidence lower bound in the place of the likelihood, and
-        the shares of the training rows as the prior (Kingma et al. 2014).
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_conditions)
-            In the order of `conditions_`; each row sums to one.
-        """
-        check_is_fitted(self)
-        samples = Samples(self._codec.rows(self, X))
-        return softmax(self._joint_bounds(samples), axis=1)
 
     # -- rows to codes and numbers
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 
 from skae.activations import INVERSES
 from skae.autoencoders.start import kept_if_better
@@ -57,6 +56,8 @@ def _start_at_effects(net, architecture, x, conditions, rows):
     rows : Rows
         Training rows to compare the starts on.
     """
+    from sklearn.decomposition import PCA  # which takes long to import
+
     module, like = net.module_, net.module_.head.weight
     n_components = module.n_components
     effects = np.linalg.lstsq(conditions, x)[0]

@@ -220,11 +220,16 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
 
     def _row_losses(self, samples):
         """Return minus the evidence lower bound of each row, in nats."""
-        return self._expected_losses(samples, with_divergence=True)
+        return self._expected_losses(samples)
 
-    def _expected_losses(self, samples, *, with_divergence):
-        """Return the posterior mean of the loss of rows, by fixed points around it."""
-        points = torch.from_numpy(surrounding_points(self.n_components_))
+    def _expected_losses(self, samples, at_mean=False, *, with_divergence=True):
+        """Return the posterior mean of the loss of rows, by fixed points around it.
+
+        With `at_mean` it is the loss at the mean itself.
+        """
+        points = np.zeros((1, self.n_components_))
+        points = points if at_mean else surrounding_points(self.n_components_)
+        points = torch.from_numpy(points)
         criterion = self.net_.criterion_
         n_values = self._predictor.n_hidden_values // HIDDEN_FACTOR
 
