@@ -1,7 +1,10 @@
 """What skae uses of scikit-learn that is not public, in one place."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.utils import _param_validation
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import RealNotInt, StrOptions
@@ -18,6 +21,14 @@ __all__ = [
     "is_scalar_nan",
     "num_samples",
 ]
+
+
+_Method = TypeVar("_Method", bound=Callable)
+
+
+def fit_context(**kwargs) -> Callable[[_Method], _Method]:
+    """Decorate a `fit`: parameters are validated first. It keeps its type."""
+    return _fit_context(**kwargs)
 
 
 class Interval(_param_validation.Interval):

@@ -21,12 +21,12 @@ class Corruption(BaseEstimator):
     corrupted the same way in every epoch. Fitted estimators never corrupt.
     """
 
-    kinds = ("number", "code")  # of fields; "token" if it makes tokens of tokens
+    kinds = ("number", "code")  # of fields that it is for; "token": tokens of tokens
     spares_encoder = False  # whether it is for decoders that are fed with the row
 
     _parameter_constraints = {}
 
-    def corrupt(self, x, columns, generator):
+    def corrupt(self, x, columns, generator) -> torch.Tensor:
         """Return a corrupted copy of a batch.
 
         Parameters
@@ -47,7 +47,7 @@ class Corruption(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} must define corrupt.")
 
-    def corrupt_batch(self, batch, columns, generator):
+    def corrupt_batch(self, batch, columns, generator) -> Batch:
         """Return a :class:`Batch` with corrupted rows.
 
         To override where more than x is needed or changed.
@@ -93,7 +93,7 @@ class GaussianNoise(Corruption):
 
     _parameter_constraints = {"scale": [Interval(Real, 0, None, closed="left")]}
 
-    def corrupt(self, x, columns, generator):
+    def corrupt(self, x, columns, generator) -> torch.Tensor:
         """Return x with noise added; see :class:`Corruption`."""
         noise = torch.empty_like(x).normal_(generator=generator)
         return torch.addcmul(x, noise, self.scale * columns.std)
@@ -133,7 +133,7 @@ class MaskingNoise(Corruption):
         "fill": [StrOptions({"zero", "mean"})],
     }
 
-    def corrupt(self, x, columns, generator):
+    def corrupt(self, x, columns, generator) -> torch.Tensor:
         """Return x with values replaced; see :class:`Corruption`."""
         fill = columns.zero if self.fill == "zero" else columns.mean
         return torch.where(_chosen(x, self.rate, generator), fill, x)
@@ -168,7 +168,7 @@ class SaltAndPepperNoise(Corruption):
 
     _parameter_constraints = {"rate": [_SHARE]}
 
-    def corrupt(self, x, columns, generator):
+    def corrupt(self, x, columns, generator) -> torch.Tensor:
         """Return x with values replaced; see :class:`Corruption`."""
         draws = _uniform(x, generator)
         extreme = torch.where(draws < self.rate / 2, columns.minimum, columns.maximum)
@@ -205,7 +205,7 @@ class SwapNoise(Corruption):
 
     _parameter_constraints = {"rate": [_SHARE]}
 
-    def corrupt_batch(self, batch, columns, generator):
+    def corrupt_batch(self, batch, columns, generator) -> Batch:
         """Return a batch with values swapped in; see :class:`Corruption`."""
         x, n_rows = batch.x, len(batch.x)
         if n_rows == 1:
@@ -254,7 +254,7 @@ class WordDropout(Corruption):
     _: KW_ONLY
     token: int = 0
 
-    kinds = ("number", "code", "token")
+    kinds = ("token",)
     spares_encoder = True
 
     _parameter_constraints = {
@@ -262,7 +262,7 @@ class WordDropout(Corruption):
         "token": [Interval(Integral, 0, None, closed="left")],
     }
 
-    def corrupt(self, x, columns, generator):
+    def corrupt(self, x, columns, generator) -> torch.Tensor:
         """Return x with tokens replaced; see :class:`Corruption`."""
         unknown = torch.full_like(x, self.token)
         return torch.where(_chosen(x, self.rate, generator), unknown, x)

@@ -5,7 +5,7 @@ import math
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae.codecs import table_codec
+from skae.codecs import Codec, table_codec
 
 
 class Architecture(BaseEstimator):
@@ -26,7 +26,7 @@ class Architecture(BaseEstimator):
 
     _parameter_constraints = {}
 
-    def has_linear_start(self, shape):
+    def has_linear_start(self, shape) -> bool:
         """Tell whether :meth:`set_linear_maps` is wanted before training.
 
         Parameters
@@ -36,7 +36,7 @@ class Architecture(BaseEstimator):
         """
         return False
 
-    def make_codec(self, X):
+    def make_codec(self, X) -> Codec:
         """Make what turns X, as it is passed to `fit`, into flat rows, and back.
 
         Here a table: of shape (n_samples, n_features).
@@ -47,7 +47,7 @@ class Architecture(BaseEstimator):
         """
         return table_codec(X)
 
-    def n_hidden_values(self, shape):
+    def n_hidden_values(self, shape) -> int:
         """Return how many values the widest layer has for a row: its use of memory.
 
         Parameters
@@ -57,7 +57,7 @@ class Architecture(BaseEstimator):
         """
         return math.prod(shape)
 
-    def make_body(self, shape, n_components):
+    def make_body(self, shape, n_components) -> nn.Module:
         """Make the encoder without its head.
 
         Parameters
@@ -76,7 +76,7 @@ class Architecture(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} must define make_body.")
 
-    def make_decoder(self, shape, n_components, body, head):
+    def make_decoder(self, shape, n_components, body, head) -> nn.Module:
         """Make the decoder.
 
         Parameters
@@ -95,7 +95,7 @@ class Architecture(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} must define make_decoder.")
 
-    def set_linear_maps(self, module, encoding, decoding):
+    def set_linear_maps(self, module, encoding, decoding) -> None:
         """Set the weights so that the module is two linear maps, row to code to row.
 
         Parameters
@@ -108,7 +108,7 @@ class Architecture(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} has no linear path.")
 
-    def set_effects(self, module, effects):
+    def set_effects(self, module, effects) -> None:
         """Set the weights so that the last components add these rows to the output.
 
         Does nothing here: where there is no linear path, they stay random.

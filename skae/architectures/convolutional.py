@@ -20,7 +20,7 @@ from skae.architectures.maps import (
     TiedConvolutionalDecoder,
 )
 from skae.architectures.shortcut import SHORTCUT_CHOICES, ShortcutMixin
-from skae.codecs import array_codec
+from skae.codecs import Codec, array_codec
 
 _CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -110,9 +110,9 @@ class Convolutional(ShortcutMixin, Architecture):
     (1797, 1, 8, 8)
     """
 
-    channels: tuple | str = "auto"
+    channels: tuple | list | str = "auto"
     _: KW_ONLY
-    input_shape: tuple | None = None
+    input_shape: tuple | list | None = None
     channels_last: bool = False
     kernel_size: int = 4
     stride: int = 2
@@ -141,7 +141,7 @@ class Convolutional(ShortcutMixin, Architecture):
         "shortcut": SHORTCUT_CHOICES,
     }
 
-    def make_body(self, shape, n_components):
+    def make_body(self, shape, n_components) -> nn.Module:
         """Make the stages of the encoder; see :class:`Architecture`."""
         maps = self._maps(shape)
         if len(maps) == 1:
@@ -154,7 +154,7 @@ class Convolutional(ShortcutMixin, Architecture):
             appends_input=self._n_path(shape) is not None,
         )
 
-    def make_decoder(self, shape, n_components, body, head):
+    def make_decoder(self, shape, n_components, body, head) -> nn.Module:
         """Make the decoder; see :class:`Architecture`."""
         maps = self._maps(shape)[::-1]
         if len(maps) == 1:
@@ -195,11 +195,11 @@ class Convolutional(ShortcutMixin, Architecture):
         """What is left where there is no stage."""
         return Dense((), tied=self.tied, shortcut=self.shortcut)
 
-    def make_codec(self, X):
+    def make_codec(self, X) -> Codec:
         """Make the codec of images or flat rows; see :class:`Architecture`."""
         return array_codec(X, self.input_shape, self.channels_last)
 
-    def n_hidden_values(self, shape):
+    def n_hidden_values(self, shape) -> int:
         """Return how many values the widest maps of one row have."""
         maps = self._maps(shape)
         counts = [math.prod(shape) for shape in maps]

@@ -62,7 +62,7 @@ class Dense(ShortcutMixin, Architecture):
     (150, 2)
     """
 
-    hidden_sizes: tuple | str = "auto"
+    hidden_sizes: tuple | list | str = "auto"
     _: KW_ONLY
     activation: str | type = "relu"
     dropout: float = 0.0
@@ -79,7 +79,7 @@ class Dense(ShortcutMixin, Architecture):
         "shortcut": SHORTCUT_CHOICES,
     }
 
-    def make_body(self, shape, n_components):
+    def make_body(self, shape, n_components) -> nn.Module:
         """Make the hidden layers of the encoder; see :class:`Architecture`."""
         (n_features,) = shape
         for name in ("dropout", "norm"):
@@ -93,7 +93,7 @@ class Dense(ShortcutMixin, Architecture):
             [n_features, *self._sizes(n_features)], self._between, self.shortcut
         )
 
-    def make_decoder(self, shape, n_components, body, head):
+    def make_decoder(self, shape, n_components, body, head) -> nn.Module:
         """Make the decoder; see :class:`Architecture`."""
         (n_features,) = shape
         if self.tied:
@@ -101,7 +101,7 @@ class Dense(ShortcutMixin, Architecture):
         sizes = [n_components, *reversed(self._sizes(n_features))]
         return DenseDecoder(sizes, n_features, self._between, self.shortcut)
 
-    def set_layers(self, module, layers):
+    def set_layers(self, module, layers) -> None:
         """Set the weights to those of one-layer networks, stacked.
 
         The linear path, if there is one, starts at zero on both sides.
@@ -199,12 +199,12 @@ class DenseDecoder(DenseBody):
         linear = self.last.weight[:, -self.n_components :]
         linear[:, : len(decoding)] = decoding.T
 
-    def set_effects(self, effects):
+    def set_effects(self, effects) -> None:
         """Let the last inputs add these rows; the other weights stay random."""
         self.last.weight[:, -len(effects) :] = effects.T
         nn.init.zeros_(self.last.bias)
 
-    def set_layers(self, decoders):
+    def set_layers(self, decoders) -> None:
         """Take over the decoders of one-layer networks, in the encoder's order."""
         for linear, layer in zip(
             (*self.linears, self.last), reversed(decoders), strict=True

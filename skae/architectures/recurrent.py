@@ -15,7 +15,7 @@ from skae.architectures.shortcut import (
     DecoderWithPath,
     ShortcutMixin,
 )
-from skae.codecs import TokensCodec, sequence_codec
+from skae.codecs import Codec, TokensCodec, sequence_codec
 
 _CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -110,7 +110,7 @@ class Recurrent(ShortcutMixin, Architecture):
     feedback: bool = False
     reverse_target: bool = True
     dropout: float = 0.0
-    input_shape: tuple | None = None
+    input_shape: tuple | list | None = None
     vocabulary_size: int | None = None
     embedding_size: int = 64
     padding_token: int | None = None
@@ -131,22 +131,22 @@ class Recurrent(ShortcutMixin, Architecture):
         "shortcut": SHORTCUT_CHOICES,
     }
 
-    def make_codec(self, X):
+    def make_codec(self, X) -> Codec:
         """Make the codec of series or tokens; see :class:`Architecture`."""
         if self.vocabulary_size is not None:
             return TokensCodec(X, self.vocabulary_size, self.padding_token)
         return sequence_codec(X, self.input_shape)
 
-    def n_hidden_values(self, shape):
+    def n_hidden_values(self, shape) -> int:
         """Return the values of the widest layer; see :class:`Architecture`."""
         n_steps, n_channels = shape
         return n_steps * max(4 * self.hidden_size, self.vocabulary_size or n_channels)
 
-    def make_body(self, shape, n_components):
+    def make_body(self, shape, n_components) -> nn.Module:
         """Make the recurrent layers of the encoder; see :class:`Architecture`."""
         return RecurrentBody(self, shape)
 
-    def make_decoder(self, shape, n_components, body, head):
+    def make_decoder(self, shape, n_components, body, head) -> nn.Module:
         """Make the decoder; see :class:`Architecture`."""
         kind = FeedbackDecoder if self.feedback else RecurrentDecoder
         return kind(self, shape, n_components)

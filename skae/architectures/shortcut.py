@@ -23,7 +23,7 @@ class ShortcutMixin:
     # What is left of the weights of the other path to the code, where the start is PCA.
     _kept_of_layers = 0.0
 
-    def has_linear_start(self, shape):
+    def has_linear_start(self, shape) -> bool:
         """Tell whether the linear path starts as PCA; see :class:`Architecture`."""
         return self.shortcut == "pca" and self._n_path(shape) is not None
 
@@ -33,7 +33,7 @@ class ShortcutMixin:
             return None
         return math.prod(shape)
 
-    def set_linear_maps(self, module, encoding, decoding):
+    def set_linear_maps(self, module, encoding, decoding) -> None:
         """Start at two linear maps; see :class:`Architecture`."""
         n_axes, n_values = encoding.shape
         with torch.no_grad():
@@ -45,7 +45,7 @@ class ShortcutMixin:
             linear[:n_axes] = encoding
             module.decoder.set_linear_map(decoding)
 
-    def set_effects(self, module, effects):
+    def set_effects(self, module, effects) -> None:
         """Start with the linear path of these inputs; see :class:`Architecture`."""
         if self.shortcut is not None and not self.tied:
             with torch.no_grad():

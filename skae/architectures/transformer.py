@@ -13,6 +13,7 @@ from skae.activations import ACTIVATION_CHOICES
 from skae.architectures.attention import Block, LearnedPositions, Patches, Sinusoids
 from skae.architectures.base import Architecture, SequenceDecoder
 from skae.codecs import (
+    Codec,
     TokensCodec,
     array_codec,
     count_axes,
@@ -113,12 +114,12 @@ class Transformer(Architecture):
     n_layers: int = 2
     n_heads: int = 4
     feedforward: int | str = "auto"
-    patch_size: int | tuple | str = "auto"
+    patch_size: int | tuple | list | str = "auto"
     pooling: str = "auto"
     positional_encoding: str = "sinusoidal"
     activation: str | type = "gelu"
     dropout: float = 0.0
-    input_shape: tuple | None = None
+    input_shape: tuple | list | None = None
     channels_last: bool = False
     vocabulary_size: int | None = None
     padding_token: int | None = None
@@ -144,7 +145,7 @@ class Transformer(Architecture):
         "padding_token": [Integral, None],
     }  # fmt: skip
 
-    def make_codec(self, X):
+    def make_codec(self, X) -> Codec:
         """Make the codec of series, images or tokens; see :class:`Architecture`."""
         if self.vocabulary_size is not None:
             return TokensCodec(X, self.vocabulary_size, self.padding_token)
@@ -153,15 +154,15 @@ class Transformer(Architecture):
             return array_codec(X, self.input_shape, self.channels_last, most_axes=4)
         return sequence_codec(X, self.input_shape)
 
-    def make_body(self, shape, n_components):
+    def make_body(self, shape, n_components) -> nn.Module:
         """Make the encoder without its head; see :class:`Architecture`."""
         return TransformerBody(self, self._patches(shape))
 
-    def make_decoder(self, shape, n_components, body, head):
+    def make_decoder(self, shape, n_components, body, head) -> nn.Module:
         """Make the decoder; see :class:`Architecture`."""
         return TransformerDecoder(self, self._patches(shape), n_components)
 
-    def n_hidden_values(self, shape):
+    def n_hidden_values(self, shape) -> int:
         """Return the values of the widest layer; see :class:`Architecture`."""
         patches = self._patches(shape)
         n_positions = patches.n_patches() + (self.pooling == "token")

@@ -4,6 +4,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
+from typing import Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -48,7 +49,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
     """
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_val=None):
+    def fit(self, X, y=None, *, X_val=None) -> Self:
         """Train on the rows of X.
 
         Parameters
@@ -77,7 +78,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None) -> Self:
         """Train by one pass over the rows of X, from where the last call ended.
 
         The first call fixes features, device, network, centre and scale, and the PCA
@@ -373,13 +374,13 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
             raise
 
     @property
-    def device_(self):
+    def device_(self) -> str:
         """The device that the network is on, "cpu", "cuda" or "mps"."""
         check_is_fitted(self)
         return self.net_.device
 
     @property
-    def input_shape_(self):
+    def input_shape_(self) -> tuple:
         """The shape of one row of X; None stands for a length that varies."""
         check_is_fitted(self)
         return self._codec.shape

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from numbers import Integral, Real
 
+import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
@@ -50,7 +51,7 @@ class ContractiveModule(AutoencoderModule):
             )
         self.jacobian = jacobian
 
-    def penalty(self, code, batch):
+    def penalty(self, code, batch) -> torch.Tensor | None:
         """Return the penalty of the weights and the weighted norm of the Jacobian."""
         contraction = None
         if self.contraction_weight:
@@ -266,7 +267,7 @@ class ContractiveAutoencoder(OutlierDetector, BaseAutoencoder):
         **OutlierDetector._parameter_constraints,
     }
 
-    def jacobian_norm(self, X):
+    def jacobian_norm(self, X) -> np.ndarray:
         """Return how strongly each row's code answers to the row.
 
         Parameters

@@ -85,10 +85,12 @@ class Objective(Parameters):
             default = self.defaults.corruption_of_tokens
         self.corruption_ = resolved(self.corruption, default)
         if self.corruption_ is not None and not kinds <= set(self.corruption_.kinds):
-            raise ValueError(
-                f"corruption={self.corruption_!r} makes other numbers of tokens. Use "
-                "WordDropout or SwapNoise."
+            fault = (
+                "is for tokens. Use MaskingNoise, or an architecture that takes them"
             )
+            if of_tokens:
+                fault = "makes other numbers of tokens. Use WordDropout or SwapNoise"
+            raise ValueError(f"corruption={self.corruption_!r} {fault}.")
 
     def _starts_at_axes(self):
         """Tell whether :meth:`_start` makes use of principal axes."""

@@ -4,6 +4,7 @@ import copy
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
@@ -34,8 +35,8 @@ class Parameters(BaseEstimator):
     validation_fraction: float = 0.1
     patience: int = 20
     device: str = "auto"
-    callbacks: list | None = None
-    random_state: int | None = None
+    callbacks: list | tuple | None = None
+    random_state: int | np.random.RandomState | None = None
     verbose: int = 0
     warm_start: bool = False
     net_params: dict | None = None

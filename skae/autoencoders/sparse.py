@@ -66,7 +66,7 @@ class SparseModule(AutoencoderModule):
             result = result._replace(penalty=plus(result.penalty, auxiliary))
         return result
 
-    def penalty(self, code, batch):
+    def penalty(self, code, batch) -> torch.Tensor | None:
         """Return the sparsity's penalty and that of the weights."""
         penalty = self.sparsity.penalty(code, batch)
         if penalty is not None and getattr(penalty, "shape", None) != torch.Size():

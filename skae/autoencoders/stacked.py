@@ -12,7 +12,7 @@ from skae.autoencoders.contractive import ContractiveAutoencoder
 from skae.autoencoders.denoising import DenoisingAutoencoder
 from skae.autoencoders.plain import Autoencoder
 from skae.autoencoders.sparse import SparseAutoencoder
-from skae.codecs import CodeCodec
+from skae.codecs import Codec, CodeCodec
 from skae.losses import SquaredError
 from skae.roles.outliers import OutlierDetector
 
@@ -290,6 +290,6 @@ class StackedAutoencoder(OutlierDetector, BaseAutoencoder):
 class DenseOnCodes(Dense):
     """Layers above the first of a stack: codes are neither centred nor scaled."""
 
-    def make_codec(self, X):
+    def make_codec(self, X) -> Codec:
         """Make the codec of codes; see :class:`Architecture`."""
         return CodeCodec()

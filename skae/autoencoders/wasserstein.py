@@ -30,7 +30,7 @@ class WassersteinModule(AutoencoderModule):
         self.prior_weight = prior_weight
         self.generator = None
 
-    def penalty(self, code, batch):
+    def penalty(self, code, batch) -> torch.Tensor | None:
         """Return the weighted discrepancy from the prior, and the weights' penalty."""
         penalty = super().penalty(code, batch)
         if not self.prior_weight:

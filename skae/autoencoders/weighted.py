@@ -1,6 +1,7 @@
 """Autoencoders that draw nothing for a row: a weight is a number of equal rows."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from skae._sklearn import fit_context
 from skae.autoencoders.base import BaseAutoencoder
@@ -14,7 +15,7 @@ class WeightedAutoencoder(BaseAutoencoder):
     takes_weights = True
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_val=None, sample_weight=None):
+    def fit(self, X, y=None, *, X_val=None, sample_weight=None) -> Self:
         """Train on the rows of X.
 
         Parameters

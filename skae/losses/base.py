@@ -25,6 +25,14 @@ def _shared_activation(activation):
     return make_activation(activation, "output_activation").eval()
 
 
+class ScaledLoss(NamedTuple):
+    """A loss of rows as a network sees them, and what makes it a loss of rows of X."""
+
+    loss: object
+    factor: float = 1.0  # of the loss of an element
+    shift: float = 0.0  # added to it then
+
+
 @dataclass(eq=False, repr=False, kw_only=True)
 class Loss(BaseEstimator):
     """Base of the losses: what each element of a reconstruction costs.
@@ -51,13 +59,13 @@ class Loss(BaseEstimator):
         "output_activation": [StrOptions({"auto"}), *ACTIVATION_CHOICES]
     }
 
-    def activation(self):
+    def activation(self) -> nn.Module:
         """Return the module from the decoder's output to the reconstruction."""
         if self.output_activation == "auto":
             return _shared_activation(self.natural_activation)
         return _shared_activation(self.output_activation)
 
-    def check_activation(self):
+    def check_activation(self) -> None:
         """Raise ValueError if the output activation is not one for this loss."""
         if self.output_activation == "auto":
             return
@@ -71,12 +79,12 @@ class Loss(BaseEstimator):
                 'Use "auto", or another loss.'
             )
 
-    def reconstruction(self, output):
+    def reconstruction(self, output) -> torch.Tensor:
         """Return the rows that the decoder's output stands for."""
         activation = self.activation()
         return output if isinstance(activation, nn.Identity) else activation(output)
 
-    def per_element(self, output, x):
+    def per_element(self, output, x) -> torch.Tensor:
         """Return the loss of each element.
 
         Parameters
@@ -92,14 +100,14 @@ class Loss(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} must define per_element.")
 
-    def reduced(self, output, x, *learned, reduction):
+    def reduced(self, output, x, *learned, reduction) -> torch.Tensor:
         """Return the "sum" or the "mean" of :meth:`per_element` over all elements.
 
         What a step trains on; a subclass may take fewer steps to it.
         """
         return getattr(self.per_element(output, x, *learned), reduction)()
 
-    def draw(self, output, generator):
+    def draw(self, output, generator) -> torch.Tensor:
         """Draw a row for each row of the decoder's output.
 
         Parameters
@@ -113,16 +121,16 @@ class Loss(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} must define draw.")
 
-    def prepare(self, x, generator):
+    def prepare(self, x, generator) -> torch.Tensor:
         """Return what training makes of a batch before it is corrupted and compared."""
         return x
 
     @property
-    def prepares(self):
+    def prepares(self) -> bool:
         """Whether :meth:`prepare` does anything."""
         return type(self).prepare is not Loss.prepare
 
-    def start_dispersion(self, n_features, variance):
+    def start_dispersion(self, n_features, variance) -> torch.Tensor | None:
         """Return where the learned width of the likelihood starts, or None for none.
 
         A loss that learns one takes it as third argument of :meth:`per_element` and
@@ -140,7 +148,7 @@ class Loss(BaseEstimator):
         """
 
     @property
-    def target_range(self):
+    def target_range(self) -> tuple[float, float]:
         """The values of X that training allows: `range` within what the output reaches.
 
         A pair (lowest, highest), both allowed.
@@ -148,7 +156,7 @@ class Loss(BaseEstimator):
         reached = RANGES.get(type(self.activation()), (-np.inf, np.inf))
         return max(self.range[0], reached[0]), min(self.range[1], reached[1])
 
-    def for_scale(self, scale):
+    def for_scale(self, scale) -> ScaledLoss:
         """Return this loss for rows that were centred and divided by `scale`.
 
         Optional, for a loss that depends on ``output - x`` only: without it, rows are
@@ -159,14 +167,6 @@ class Loss(BaseEstimator):
         ScaledLoss
         """
         raise NotImplementedError(f"{type(self).__name__} must define for_scale.")
-
-
-class ScaledLoss(NamedTuple):
-    """A loss of rows as a network sees them, and what makes it a loss of rows of X."""
-
-    loss: object
-    factor: float = 1.0  # of the loss of an element
-    shift: float = 0.0  # added to it then
 
 
 def check_cells(cells, x, loss):

@@ -31,7 +31,7 @@ class _OfLearnedWidth(Loss):
     is_likelihood = True
     is_density = True
 
-    def start_dispersion(self, n_features, variance):
+    def start_dispersion(self, n_features, variance) -> torch.Tensor | None:
         """Return the logarithm that `variance` has; see :class:`Loss`."""
         if not isinstance(self._width, str):
             return None
@@ -85,15 +85,15 @@ class Gaussian(_OfLearnedWidth):
         return self.variance
 
     @property
-    def given_variance(self):
+    def given_variance(self) -> float | None:
         """The variance, if it is not learned."""
         return None if isinstance(self.variance, str) else self.variance
 
-    def dispersion(self, learned, scale=1.0):
+    def dispersion(self, learned, scale=1.0) -> torch.Tensor:
         """Return the variance, in units of X squared."""
         return self._variance(learned) * scale**2
 
-    def per_element(self, output, x, learned=None):
+    def per_element(self, output, x, learned=None) -> torch.Tensor:
         """Return the negative log-density of each element, in nats."""
         squares = self._residual(output, x).square()
         if learned is None:
@@ -102,7 +102,7 @@ class Gaussian(_OfLearnedWidth):
         variance = self._variance(learned)
         return squares * (0.5 / variance) + 0.5 * torch.log(2 * math.pi * variance)
 
-    def reduced(self, output, x, *learned, reduction):
+    def reduced(self, output, x, *learned, reduction) -> torch.Tensor:
         """Return the sum or the mean; few steps where the variance is shared."""
         if not learned or learned[0].ndim:
             return super().reduced(output, x, *learned, reduction=reduction)
@@ -112,7 +112,7 @@ class Gaussian(_OfLearnedWidth):
         scaled = squares / variance + n * torch.log(variance)
         return 0.5 * scaled + _HALF_LOG_TWO_PI * n
 
-    def draw(self, output, generator, learned=None):
+    def draw(self, output, generator, learned=None) -> torch.Tensor:
         """Draw from the normal distribution about the output."""
         variance = self.given_variance or 1.0
         if learned is not None:
@@ -120,7 +120,7 @@ class Gaussian(_OfLearnedWidth):
         noise = torch.empty_like(output).normal_(generator=generator)
         return self.reconstruction(output) + noise * variance**0.5
 
-    def for_scale(self, scale):
+    def for_scale(self, scale) -> ScaledLoss:
         """Return this density of rows divided by `scale`; see :class:`Loss`."""
         variance = self.variance
         if not isinstance(variance, str):
@@ -161,18 +161,18 @@ class Laplace(_OfLearnedWidth):
         return self.scale
 
     @property
-    def given_variance(self):
+    def given_variance(self) -> float | None:
         """The variance, if the scale is not learned."""
         return None if isinstance(self.scale, str) else 2 * self.scale**2
 
-    def dispersion(self, learned, scale=1.0):
+    def dispersion(self, learned, scale=1.0) -> torch.Tensor:
         """Return the scale, in units of X."""
         return self._scale(learned) * scale
 
     def _scale(self, learned):
         return (0.5 * self._variance(learned)).sqrt()  # the variance is 2 b squared
 
-    def per_element(self, output, x, learned=None):
+    def per_element(self, output, x, learned=None) -> torch.Tensor:
         """Return the negative log-density of each element, in nats."""
         errors = self._residual(output, x).abs()
         if learned is None:
@@ -181,7 +181,7 @@ class Laplace(_OfLearnedWidth):
         scale = self._scale(learned)
         return errors / scale + torch.log(2 * scale)
 
-    def draw(self, output, generator, learned=None):
+    def draw(self, output, generator, learned=None) -> torch.Tensor:
         """Draw from the Laplace distribution about the output."""
         scale = ((self.given_variance or 1.0) / 2) ** 0.5
         if learned is not None:
@@ -190,7 +190,7 @@ class Laplace(_OfLearnedWidth):
         coins = torch.empty_like(output).bernoulli_(0.5, generator=generator)
         return self.reconstruction(output) + scale * sizes * (2 * coins - 1)
 
-    def for_scale(self, scale):
+    def for_scale(self, scale) -> ScaledLoss:
         """Return this density of rows divided by `scale`; see :class:`Loss`."""
         width = self.scale if isinstance(self.scale, str) else self.scale / scale
         return _density(clone(self).set_params(scale=width), scale)
@@ -221,17 +221,17 @@ class HuberDensity(_OfLearnedWidth):
 
     _width = "learned"
 
-    def start_dispersion(self, n_features, variance):
+    def start_dispersion(self, n_features, variance) -> torch.Tensor | None:
         """Return the logarithm of the width that suits residuals of this variance."""
         # Where most of them are beyond delta: the tails' scale is width**2 / delta.
         of_tails = self.delta * math.sqrt(variance / 2)
         return super().start_dispersion(n_features, min(variance, of_tails))
 
-    def dispersion(self, learned, scale=1.0):
+    def dispersion(self, learned, scale=1.0) -> torch.Tensor:
         """Return the variance of the middle part, in units of X squared."""
         return self._variance(learned) * scale**2
 
-    def per_element(self, output, x, learned=None):
+    def per_element(self, output, x, learned=None) -> torch.Tensor:
         """Return the negative log-density of each element, in nats."""
         width = (
             output.new_ones(()) if learned is None else self._variance(learned).sqrt()
@@ -243,7 +243,7 @@ class HuberDensity(_OfLearnedWidth):
         )
         return losses / width**2 + torch.log(width * (middle + tails))
 
-    def draw(self, output, generator, learned=None):
+    def draw(self, output, generator, learned=None) -> torch.Tensor:
         """Draw from the density about the output."""
         width = (
             output.new_ones(()) if learned is None else self._variance(learned).sqrt()
@@ -269,7 +269,7 @@ class HuberDensity(_OfLearnedWidth):
         middle = math.sqrt(2 * math.pi) * torch.erf(edge / math.sqrt(2))
         return middle, 2 / edge * torch.exp(-(edge**2) / 2)
 
-    def for_scale(self, scale):
+    def for_scale(self, scale) -> ScaledLoss:
         """Return this density of rows divided by `scale`; see :class:`Loss`."""
         return _density(clone(self).set_params(delta=self.delta / scale), scale)
 

@@ -51,26 +51,26 @@ class BinaryCrossEntropy(Loss):
         "binarize": ["boolean"],
     }
 
-    def prepare(self, x, generator):
+    def prepare(self, x, generator) -> torch.Tensor:
         """Return x, or zeros and ones drawn with x as the probability of a one."""
         if not self.binarize:
             return x
         return torch.empty_like(x).uniform_(generator=generator).lt_(x)
 
-    def per_element(self, output, x):
+    def per_element(self, output, x) -> torch.Tensor:
         """Return the cross-entropy of each element, in nats."""
         if isinstance(self.activation(), nn.Sigmoid):
             return F.binary_cross_entropy_with_logits(output, x, reduction="none")
         p = self.reconstruction(output).clamp(_EPSILON, 1 - _EPSILON)
         return -x * torch.log(p) - (1 - x) * torch.log1p(-p)
 
-    def reduced(self, output, x, *, reduction):
+    def reduced(self, output, x, *, reduction) -> torch.Tensor:
         """Return the sum or the mean, in one step from the logits."""
         if isinstance(self.activation(), nn.Sigmoid):
             return F.binary_cross_entropy_with_logits(output, x, reduction=reduction)
         return super().reduced(output, x, reduction=reduction)
 
-    def draw(self, output, generator):
+    def draw(self, output, generator) -> torch.Tensor:
         """Draw zeros and ones."""
         return torch.bernoulli(self.reconstruction(output), generator=generator)
 
@@ -110,7 +110,7 @@ class CrossEntropy(Loss):
 
     _parameter_constraints = {"output_activation": [StrOptions({"auto"})]}
 
-    def per_element(self, output, x):
+    def per_element(self, output, x) -> torch.Tensor:
         """Return the cross-entropy of each token, in nats.
 
         Parameters
@@ -127,7 +127,7 @@ class CrossEntropy(Loss):
         )
         return losses.reshape(shape)
 
-    def draw(self, output, generator):
+    def draw(self, output, generator) -> torch.Tensor:
         """Draw tokens, of shape (..., n_tokens)."""
         probabilities = output.softmax(-1)
         flat = probabilities.reshape(-1, output.shape[-1])
@@ -161,7 +161,7 @@ class Poisson(Loss):
     range = (0.0, np.inf)
     is_likelihood = True
 
-    def per_element(self, output, x):
+    def per_element(self, output, x) -> torch.Tensor:
         """Return the negative log-likelihood of each element, in nats."""
         if isinstance(self.activation(), Exponential):
             rate, log_rate = torch.exp(output), output
@@ -170,6 +170,6 @@ class Poisson(Loss):
             log_rate = torch.log(rate)
         return rate - x * log_rate + torch.lgamma(x + 1)
 
-    def draw(self, output, generator):
+    def draw(self, output, generator) -> torch.Tensor:
         """Draw counts."""
         return torch.poisson(self.reconstruction(output), generator=generator)

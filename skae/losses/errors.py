@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from numbers import Real
 
+import torch
 from sklearn.base import clone
 from torch.nn import functional as F
 
@@ -32,15 +33,15 @@ class SquaredError(Loss):
     True
     """
 
-    def per_element(self, output, x):
+    def per_element(self, output, x) -> torch.Tensor:
         """Return the squared error of each element, in units of x squared."""
         return (self.reconstruction(output) - x).square()
 
-    def reduced(self, output, x, *, reduction):
+    def reduced(self, output, x, *, reduction) -> torch.Tensor:
         """Return the sum or the mean of all squared errors, in one step."""
         return F.mse_loss(self.reconstruction(output), x, reduction=reduction)
 
-    def for_scale(self, scale):
+    def for_scale(self, scale) -> ScaledLoss:
         """Return this loss, as a multiple of ``scale ** 2``; see :class:`Loss`."""
         return ScaledLoss(clone(self), scale**2)
 
@@ -63,15 +64,15 @@ class AbsoluteError(SquaredError):
     AbsoluteError(output_activation='sigmoid')
     """
 
-    def per_element(self, output, x):
+    def per_element(self, output, x) -> torch.Tensor:
         """Return the absolute error of each element, in units of x."""
         return (self.reconstruction(output) - x).abs()
 
-    def reduced(self, output, x, *, reduction):
+    def reduced(self, output, x, *, reduction) -> torch.Tensor:
         """Return the sum or the mean of all absolute errors, in one step."""
         return F.l1_loss(self.reconstruction(output), x, reduction=reduction)
 
-    def for_scale(self, scale):
+    def for_scale(self, scale) -> ScaledLoss:
         """Return this loss, as a multiple of `scale`; see :class:`Loss`."""
         return ScaledLoss(clone(self), scale)
 
@@ -110,19 +111,19 @@ class Huber(SquaredError):
         "delta": [Interval(Real, 0, None, closed="neither")],
     }
 
-    def per_element(self, output, x):
+    def per_element(self, output, x) -> torch.Tensor:
         """Return Huber's loss of each element, in units of x squared."""
         return F.huber_loss(
             self.reconstruction(output), x, reduction="none", delta=self.delta
         )
 
-    def reduced(self, output, x, *, reduction):
+    def reduced(self, output, x, *, reduction) -> torch.Tensor:
         """Return the sum or the mean of Huber's loss, in one step."""
         return F.huber_loss(
             self.reconstruction(output), x, reduction=reduction, delta=self.delta
         )
 
-    def for_scale(self, scale):
+    def for_scale(self, scale) -> ScaledLoss:
         """Return this loss with `delta` divided by `scale`; see :class:`Loss`."""
         scaled = clone(self).set_params(delta=self.delta / scale)
         return ScaledLoss(scaled, scale**2)

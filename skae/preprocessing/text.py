@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -104,7 +105,7 @@ class SubwordTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=()
     }
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Learn the vocabulary of texts.
 
         Parameters
@@ -140,7 +141,7 @@ class SubwordTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=()
         self.vocabulary_size_ = self.tokenizer_.get_vocab_size()
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X, y=None) -> Any:
         """Learn the vocabulary of texts and return their tokens.
 
         Parameters
@@ -156,7 +157,7 @@ class SubwordTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=()
         texts = _as_texts(X)
         return self.fit(texts)._tokens(texts, like=X)
 
-    def transform(self, X):
+    def transform(self, X) -> Any:
         """Return the tokens of texts.
 
         Parameters
@@ -185,7 +186,7 @@ class SubwordTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=()
             return pd.Series(tokens, index=like.index, name="tokens")
         return tokens
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the name of the one column of tokens.
 
         Parameters
@@ -198,7 +199,7 @@ class SubwordTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=()
         """
         return np.array(["tokens"], dtype=object)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> Any:
         """Return the texts of tokens, each up to its first end.
 
         Parameters
@@ -229,7 +230,7 @@ class SubwordTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=()
             )
         return texts
 
-    def set_output(self, *, transform=None):
+    def set_output(self, *, transform=None) -> Self:
         """Set the container of tokens: "pandas" keeps the index of X, in a series.
 
         Parameters

@@ -2,6 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import (
@@ -80,7 +81,7 @@ class SlidingWindows(
     }
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Learn the channels and the length of a series.
 
         Parameters
@@ -107,7 +108,7 @@ class SlidingWindows(
         self.n_times_in_ = len(self._series(X, reset=True))
         return self
 
-    def transform(self, X):
+    def transform(self, X) -> Any:
         """Cut a series into windows.
 
         Parameters
@@ -126,7 +127,7 @@ class SlidingWindows(
         starts = self._starts(len(series))
         return series[starts[:, None] + np.arange(self.length)]
 
-    def inverse_transform(self, X, n_times=None):
+    def inverse_transform(self, X, n_times=None) -> Any:
         """Join windows to a series; where they overlap it is their mean.
 
         Parameters
@@ -156,7 +157,7 @@ class SlidingWindows(
             )
         return self._joined(windows, n_times, "X")
 
-    def average(self, values, n_times=None):
+    def average(self, values, n_times=None) -> Any:
         """Return for each step the mean of the windows that it is in.
 
         For instance of ``-model.score_samples(windows)``, one for each window, or of
@@ -193,7 +194,7 @@ class SlidingWindows(
             )
         return self._joined(values, n_times, "values")
 
-    def set_output(self, *, transform=None):
+    def set_output(self, *, transform=None) -> Self:
         """Do nothing: windows are an array of three axes, which no frame holds.
 
         Parameters

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array
@@ -21,7 +22,7 @@ class GenerativeModel:
     when it is trained.
     """
 
-    def sample(self, n_samples=1, random_state=None, *, latent="prior"):
+    def sample(self, n_samples=1, random_state=None, *, latent="prior") -> Any:
         """Make new rows.
 
         Parameters

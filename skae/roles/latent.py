@@ -1,6 +1,7 @@
 """The space of codes: paths between rows, and what each component does."""
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array
@@ -13,7 +14,7 @@ class LatentSpace:
     A class that mixes this in has `_samples`, `_encode` and `_decode`.
     """
 
-    def interpolate(self, X_a, X_b, n_steps=10):
+    def interpolate(self, X_a, X_b, n_steps=10) -> Any:
         """Decode the straight paths between the codes of pairs of rows.
 
         Parameters
@@ -33,7 +34,7 @@ class LatentSpace:
         codes = interpolated(self._encode(start), self._encode(end), n_steps)
         return self._decode_paths(codes)
 
-    def traverse(self, component, X, *, values=None):
+    def traverse(self, component, X, *, values=None) -> Any:
         """Decode the codes of rows, in which one component takes a range of values.
 
         Parameters

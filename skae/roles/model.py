@@ -1,5 +1,7 @@
 """The role of a model of the data: reconstructions and what they cost."""
 
+from typing import Any
+
 from sklearn.utils.validation import check_is_fitted
 
 
@@ -10,7 +12,7 @@ class DataModel:
     and `net_`.
     """
 
-    def reconstruct(self, X):
+    def reconstruct(self, X) -> Any:
         """Encode and decode rows.
 
         Parameters
@@ -27,7 +29,7 @@ class DataModel:
         check_is_fitted(self)
         return self._codec.restore_like(self._reconstruct(self._samples(X)), X)
 
-    def reconstruction_error(self, X, *, per_feature=False):
+    def reconstruction_error(self, X, *, per_feature=False) -> Any:
         """Return the loss of each row's reconstruction, or of each of its cells.
 
         Parameters
@@ -48,7 +50,7 @@ class DataModel:
         check_is_fitted(self)
         return self._errors(self._samples(X), X, per_feature)
 
-    def score(self, X, y=None):
+    def score(self, X, y=None) -> float:
         """Return minus the mean loss of the rows, without penalties.
 
         Parameters

@@ -17,19 +17,19 @@ class TorchModules:
     """
 
     @property
-    def encoder_(self):
+    def encoder_(self) -> nn.Module:
         """Rows in units of X to codes: a module of its own, in evaluation mode."""
         return Encoder(*self._plain_parts())
 
     @property
-    def decoder_(self):
+    def decoder_(self) -> nn.Module:
         """Codes to rows in units of X: a module of its own, in evaluation mode."""
         module, shape, centre, scale = self._plain_parts()
         read = copy.deepcopy(self.net_.criterion_.loss).reconstruction
         return Decoder(module, shape, centre, scale, read)
 
     @property
-    def reconstructor_(self):
+    def reconstructor_(self) -> nn.Module:
         """Rows to their reconstructions, both in units of X: a module of its own."""
         return nn.Sequential(self.encoder_, self.decoder_).eval()
 

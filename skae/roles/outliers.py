@@ -33,7 +33,7 @@ class OutlierDetector(OutlierMixin):
         ]
     }
 
-    def score_samples(self, X):
+    def score_samples(self, X) -> np.ndarray:
         """Score rows by how normal they are: minus the loss of their reconstruction.
 
         Variational estimators return what `outlier_score` names, in nats.
@@ -51,7 +51,7 @@ class OutlierDetector(OutlierMixin):
         check_is_fitted(self)
         return -self._outlier_losses(self._samples(X))
 
-    def decision_function(self, X):
+    def decision_function(self, X) -> np.ndarray:
         """Return `score_samples` minus the threshold `offset_`.
 
         Parameters
@@ -66,7 +66,7 @@ class OutlierDetector(OutlierMixin):
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X):
+    def predict(self, X) -> np.ndarray:
         """Tell inliers from outliers.
 
         Parameters

@@ -1,7 +1,9 @@
 """The role of a transformer: rows to codes and back."""
 
 from numbers import Integral
+from typing import Any
 
+import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,7 +17,7 @@ class CodeTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     A class that mixes this in has `_samples`, `_predictor`, `_codec` and `net_`.
     """
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Encode rows.
 
         Parameters
@@ -31,7 +33,7 @@ class CodeTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         check_is_fitted(self)
         return self._encode(self._samples(X))
 
-    def hidden_representation(self, X, layer):
+    def hidden_representation(self, X, layer) -> np.ndarray:
         """Return what a layer of a dense encoder makes of rows.
 
         Parameters
@@ -76,7 +78,7 @@ class CodeTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             sizes[layer],
         )
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> Any:
         """Decode codes to rows.
 
         Parameters
@@ -111,7 +113,7 @@ class CodeTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         codes = Samples(codes, condition=condition, lengths=lengths)
         return self._predictor.decode(codes, read)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names of the components: the class's name and a number.
 
         Parameters

@@ -1,5 +1,6 @@
 """What a sparsity is: a selection of units, a penalty, or both."""
 
+import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
@@ -17,7 +18,7 @@ class Sparsity(BaseEstimator):
 
     _parameter_constraints = {}
 
-    def check(self, n_components, activation):
+    def check(self, n_components, activation) -> None:
         """Raise ValueError if such a code cannot be made sparse this way.
 
         Parameters
@@ -27,10 +28,10 @@ class Sparsity(BaseEstimator):
             Of the code.
         """
 
-    def start(self, head, decoder):
+    def start(self, head, decoder) -> None:
         """Change the random start of the head and the decoder, in place."""
 
-    def select(self, linear, activation, *, encoding=False):
+    def select(self, linear, activation, *, encoding=False) -> torch.Tensor:
         """Return the code.
 
         Parameters
@@ -48,7 +49,7 @@ class Sparsity(BaseEstimator):
         """
         return activation(linear)
 
-    def make_selector(self, n_components):
+    def make_selector(self, n_components) -> nn.Module:
         """Make the module that selects: here one that calls :meth:`select`.
 
         What a selection learns in training and needs in inference is a buffer of its
@@ -62,7 +63,7 @@ class Sparsity(BaseEstimator):
         """
         return Selector(self)
 
-    def penalty(self, code, batch):
+    def penalty(self, code, batch) -> torch.Tensor | None:
         """Return what is added to the loss, a scalar, or None.
 
         Parameters
@@ -72,11 +73,11 @@ class Sparsity(BaseEstimator):
             What was encoded; ``batch.mean(values)`` is the mean over its rows.
         """
 
-    def is_active(self, code):
+    def is_active(self, code) -> torch.Tensor:
         """Tell which units are active in which row, a boolean tensor like `code`."""
         return code != 0
 
-    def make_revival(self, n_components, loss):
+    def make_revival(self, n_components, loss) -> nn.Module | None:
         """Return a module that revives dead units in training, or None."""
 
 

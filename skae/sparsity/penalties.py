@@ -41,7 +41,7 @@ class L1(Sparsity):
 
     _parameter_constraints = {"weight": [Interval(Real, 0, None, closed="left")]}
 
-    def penalty(self, code, batch):
+    def penalty(self, code, batch) -> torch.Tensor | None:
         """Return the weighted sum of absolute activations, its mean over rows."""
         return self.weight * batch.mean(code.abs().sum(1))
 
@@ -89,7 +89,7 @@ class KLSparsity(Sparsity):
         "weight": [Interval(Real, 0, None, closed="left")],
     }
 
-    def check(self, n_components, activation):
+    def check(self, n_components, activation) -> None:
         """Raise ValueError if the activation leaves [0, 1]; see :class:`Sparsity`."""
         with torch.no_grad():
             reached = activation(torch.linspace(-100.0, 100.0, 2001).unsqueeze(1))
@@ -101,11 +101,11 @@ class KLSparsity(Sparsity):
                 "its Dense), or sparsity=L1() or TopK()."
             )
 
-    def start(self, head, decoder):
+    def start(self, head, decoder) -> None:
         """Start at the target: a mean activation of one half is left slowly."""
         nn.init.constant_(head.bias, math.log(self.target / (1 - self.target)))
 
-    def penalty(self, code, batch):
+    def penalty(self, code, batch) -> torch.Tensor | None:
         """Return the weighted sum of divergences over units."""
         mean = batch.mean(code).clamp(_EPSILON, 1 - _EPSILON)
         rho = torch.as_tensor(self.target, dtype=code.dtype, device=code.device)
@@ -113,6 +113,6 @@ class KLSparsity(Sparsity):
         off = (1 - rho) * torch.log((1 - rho) / (1 - mean))
         return self.weight * (on + off).sum()
 
-    def is_active(self, code):
+    def is_active(self, code) -> torch.Tensor:
         """Tell which activations are above one half; see :class:`Sparsity`."""
         return code > 0.5

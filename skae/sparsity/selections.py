@@ -32,7 +32,7 @@ class _LargestUnits(Sparsity):
         "dead_after": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def check(self, n_components, activation):
+    def check(self, n_components, activation) -> None:
         """Raise ValueError if k is more than there are units; see :class:`Sparsity`."""
         self._check_count("k", self.k, n_components)
 
@@ -43,7 +43,7 @@ class _LargestUnits(Sparsity):
                 f"n_components={n_components}. Lower it or raise n_components."
             )
 
-    def start(self, head, decoder):
+    def start(self, head, decoder) -> None:
         """Start one decoding layer as the transposed encoder (Gao et al. 2024).
 
         Each unit then decodes what it responds to, and fewer die at the beginning.
@@ -52,7 +52,7 @@ class _LargestUnits(Sparsity):
         if len(weights) == 1 and weights[0].shape == head.weight.T.shape:
             weights[0].copy_(head.weight.T)
 
-    def make_revival(self, n_components, loss):
+    def make_revival(self, n_components, loss) -> nn.Module | None:
         """Return the :class:`Revival`; None where its weight is 0."""
         if not self.auxiliary_weight:
             return None
@@ -115,12 +115,12 @@ class TopK(_LargestUnits):
         "k_encoding": [Interval(Integral, 1, None, closed="left"), None],
     }
 
-    def check(self, n_components, activation):
+    def check(self, n_components, activation) -> None:
         """Raise ValueError if k or k_encoding is more than there are units."""
         super().check(n_components, activation)
         self._check_count("k_encoding", self.k_encoding or 0, n_components)
 
-    def select(self, linear, activation, *, encoding=False):
+    def select(self, linear, activation, *, encoding=False) -> torch.Tensor:
         """Return the code with its k largest units; see :class:`Sparsity`."""
         k = int((encoding and self.k_encoding) or self.k)
         values, units = linear.topk(k, dim=1, sorted=False)
@@ -176,7 +176,7 @@ class BatchTopK(_LargestUnits):
         "momentum": [Interval(Real, 0, 1, closed="left")],
     }
 
-    def check(self, n_components, activation):
+    def check(self, n_components, activation) -> None:
         """Raise ValueError as for TopK, or if activations are not at least 0."""
         super().check(n_components, activation)
         with torch.no_grad():
@@ -188,7 +188,7 @@ class BatchTopK(_LargestUnits):
                 'code_activation="relu", or sparsity=TopK().'
             )
 
-    def make_selector(self, n_components):
+    def make_selector(self, n_components) -> nn.Module:
         """Return the :class:`BatchSelector`, whose state is the threshold."""
         return BatchSelector(self.k, self.momentum)
 

@@ -1,6 +1,7 @@
 """The conditional variational autoencoder: a model of the rows, given their labels."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from skae._sklearn import StrOptions, fit_context
 from skae.autoencoders.conditional.model import ConditionalModel
@@ -178,7 +179,7 @@ class ConditionalVariationalAutoencoder(ConditionalModel):
     }
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, *, X_val=None, y_val=None):
+    def fit(self, X, y, *, X_val=None, y_val=None) -> Self:
         """Train on the rows of X and their conditions.
 
         Parameters
@@ -213,7 +214,7 @@ class ConditionalVariationalAutoencoder(ConditionalModel):
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y):
+    def partial_fit(self, X, y) -> Self:
         """Train by one pass over the rows of X, from where the last call ended.
 
         The first call fixes the labels too: others raise later. See

@@ -20,13 +20,13 @@ class ConditionInference(EvidenceModel):
     """
 
     @property
-    def conditions_(self):
+    def conditions_(self) -> np.ndarray:
         """The combinations of labels that y held."""
         check_is_fitted(self)
         return self._conditions.names
 
     @property
-    def condition_prior_(self):
+    def condition_prior_(self) -> np.ndarray:
         """The share of the training rows that has each of `conditions_`."""
         check_is_fitted(self)
         return self._conditions.frequencies
@@ -77,7 +77,7 @@ class ConditionInference(EvidenceModel):
         ]
         return np.stack(bounds, axis=1) + np.log(self._conditions.frequencies[chosen])
 
-    def condition_posterior(self, X):
+    def condition_posterior(self, X) -> np.ndarray:
         """Return how probable each known condition is for rows, by the bound.
 
         Bayes' rule with the evidence lower bound in the place of the likelihood, and

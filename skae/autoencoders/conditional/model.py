@@ -1,6 +1,7 @@
 """What a conditional model does: every method takes the conditions of its rows."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -70,7 +71,7 @@ class ConditionalModel(ConditionInference):
 
     # -- rows to codes and numbers
 
-    def transform(self, X, *, condition=None):
+    def transform(self, X, *, condition=None) -> np.ndarray:
         """Encode rows.
 
         Parameters
@@ -87,7 +88,7 @@ class ConditionalModel(ConditionInference):
         check_is_fitted(self)
         return self._encode(self._samples(X, condition))
 
-    def posterior(self, X, *, condition=None):
+    def posterior(self, X, *, condition=None) -> tuple[np.ndarray, np.ndarray]:
         """Return what the codes of rows may be: a normal distribution of each unit.
 
         Parameters
@@ -104,7 +105,7 @@ class ConditionalModel(ConditionInference):
         check_is_fitted(self)
         return self._posterior(self._samples(X, condition))
 
-    def score_samples(self, X, *, condition=None):
+    def score_samples(self, X, *, condition=None) -> np.ndarray:
         """Return the evidence lower bound of rows, given their condition.
 
         Parameters
@@ -121,7 +122,7 @@ class ConditionalModel(ConditionInference):
         check_is_fitted(self)
         return -self._row_losses(self._samples(X, condition))
 
-    def score(self, X, y=None):
+    def score(self, X, y=None) -> float:
         """Return the mean evidence lower bound of rows, given their condition.
 
         Parameters
@@ -137,7 +138,9 @@ class ConditionalModel(ConditionInference):
         """
         return float(self.score_samples(X, condition=y).mean())
 
-    def log_likelihood(self, X, n_draws=100, random_state=None, *, condition=None):
+    def log_likelihood(
+        self, X, n_draws=100, random_state=None, *, condition=None
+    ) -> np.ndarray:
         """Estimate the logarithm of the density of rows, given their condition.
 
         The importance-weighted bound of Burda et al. (2016), as
@@ -162,7 +165,7 @@ class ConditionalModel(ConditionInference):
         generator = make_generator(draw_seed(random_state))
         return self._log_likelihood(self._samples(X, condition), n_draws, generator)
 
-    def reconstruction_error(self, X, *, condition=None, per_feature=False):
+    def reconstruction_error(self, X, *, condition=None, per_feature=False) -> Any:
         """Return the loss of each row's reconstruction, or of each of its cells.
 
         Parameters
@@ -184,7 +187,7 @@ class ConditionalModel(ConditionInference):
 
     # -- rows to rows
 
-    def reconstruct(self, X, *, condition=None, from_condition=None):
+    def reconstruct(self, X, *, condition=None, from_condition=None) -> Any:
         """Encode rows and decode them, under another condition if one is given.
 
         Parameters
@@ -213,7 +216,7 @@ class ConditionalModel(ConditionInference):
         rows = self._decode(codes, condition, lengths=lengths)
         return self._codec.restore_like(rows, X)
 
-    def inverse_transform(self, X, *, condition=None):
+    def inverse_transform(self, X, *, condition=None) -> Any:
         """Decode codes to rows.
 
         Parameters
@@ -252,7 +255,7 @@ class ConditionalModel(ConditionInference):
         condition=None,
         latent="prior",
         draw=False,
-    ):
+    ) -> Any:
         """Make new rows of the conditions asked for.
 
         Parameters
@@ -282,7 +285,7 @@ class ConditionalModel(ConditionInference):
             condition = self._conditions.encode(condition, n_samples)
         return self._sample(n_samples, seed, latent, draw, condition)
 
-    def interpolate(self, X_a, X_b, n_steps=10, *, condition=None):
+    def interpolate(self, X_a, X_b, n_steps=10, *, condition=None) -> Any:
         """Decode the straight paths between the codes of pairs of rows.
 
         Parameters
@@ -309,7 +312,7 @@ class ConditionalModel(ConditionInference):
             conditions = np.repeat(conditions[:, None], n_steps, axis=1)
         return self._decode_paths(codes, conditions)
 
-    def traverse(self, component, X=None, *, values=None, condition=None):
+    def traverse(self, component, X=None, *, values=None, condition=None) -> Any:
         """Decode codes in which one component takes a range of values.
 
         Parameters

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -148,7 +149,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         )
 
     @property
-    def dispersion_(self):
+    def dispersion_(self) -> Any:
         """What the likelihood learned: its variance (Gaussian) or scale (Laplace)."""
         check_is_fitted(self)
         criterion = self.net_.criterion_
@@ -161,7 +162,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
 
     # -- rows to numbers
 
-    def posterior(self, X):
+    def posterior(self, X) -> tuple[np.ndarray, np.ndarray]:
         """Return what the codes of rows may be: a normal distribution of each unit.
 
         Parameters
@@ -177,7 +178,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         check_is_fitted(self)
         return self._posterior(self._samples(X))
 
-    def log_likelihood(self, X, n_draws=100, random_state=None):
+    def log_likelihood(self, X, n_draws=100, random_state=None) -> np.ndarray:
         """Estimate the logarithm of the density, or probability, of rows.
 
         The importance-weighted bound of Burda et al. (2016): at least the evidence
@@ -293,7 +294,9 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
 
     # -- numbers to rows
 
-    def sample(self, n_samples=1, random_state=None, *, latent="prior", draw=False):
+    def sample(
+        self, n_samples=1, random_state=None, *, latent="prior", draw=False
+    ) -> Any:
         """Make new rows.
 
         Parameters
@@ -317,7 +320,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         """
         return self._sample(n_samples, random_state, latent, draw)
 
-    def traverse(self, component, X=None, *, values=None):
+    def traverse(self, component, X=None, *, values=None) -> Any:
         """Decode codes in which one component takes a range of values.
 
         Parameters
