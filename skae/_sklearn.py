@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
-from sklearn.base import _fit_context
+from sklearn import base
 from sklearn.utils import _param_validation
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import RealNotInt, StrOptions
@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
+    "BaseEstimator",
     "Interval",
     "RealNotInt",
     "StrOptions",
@@ -28,7 +29,16 @@ _Method = TypeVar("_Method", bound=Callable)
 
 def fit_context(**kwargs) -> Callable[[_Method], _Method]:
     """Decorate a `fit`: parameters are validated first. It keeps its type."""
-    return _fit_context(**kwargs)
+    return base._fit_context(**kwargs)
+
+
+class BaseEstimator(base.BaseEstimator):
+    """scikit-learn's, whose diagrams in a notebook link to the pages of skae."""
+
+    _doc_link_module = "skae"
+    _doc_link_template = (
+        "https://skae.readthedocs.io/en/latest/generated/skae.{estimator_name}.html"
+    )
 
 
 class Interval(_param_validation.Interval):

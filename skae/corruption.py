@@ -4,10 +4,9 @@ from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae._sklearn import Interval, StrOptions
+from skae._sklearn import BaseEstimator, Interval, StrOptions
 from skae.data.batch import Batch
 from skae.data.statistics import ColumnStatistics
 

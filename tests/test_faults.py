@@ -26,13 +26,16 @@ from skae import (
     ContractiveAutoencoder,
     Convolutional,
     Dense,
+    Huber,
     Poisson,
     Recurrent,
     SlidingWindows,
     SquaredError,
     StackedAutoencoder,
     SubwordTokenizer,
+    TopK,
     VariationalAutoencoder,
+    WordDropout,
 )
 from skae.data.batch import Batch
 from tests.discovery import ESTIMATORS, fitted, name_of
@@ -605,3 +608,19 @@ def test_the_net_takes_plain_arrays(small):
         np.testing.assert_allclose(method(rows), expected, atol=1e-4)
     outputs = model.net_.forward(rows)
     np.testing.assert_allclose(outputs, expected, atol=1e-4)
+
+
+# -- in a notebook
+
+
+@pytest.mark.parametrize("cls", [*ESTIMATORS, Dense, SlidingWindows, TopK, Huber])
+def test_diagrams_link_to_the_docs_and_explain_parameters(cls):
+    estimator = cls()
+    html = estimator._repr_html_()
+    assert f"generated/skae.{cls.__name__}.html" in html
+    assert html.count("param-doc-description") >= len(estimator.get_params(deep=False))
+
+
+def test_word_dropout_is_for_tokens(small):
+    with pytest.raises(ValueError, match="WordDropout.*is for tokens.*MaskingNoise"):
+        Autoencoder(2, corruption=WordDropout()).fit(small)

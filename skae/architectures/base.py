@@ -2,9 +2,9 @@
 
 import math
 
-from sklearn.base import BaseEstimator
 from torch import nn
 
+from skae._sklearn import BaseEstimator
 from skae.codecs import Codec, table_codec
 
 

@@ -6,9 +6,8 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 
-from skae._sklearn import Interval, RealNotInt, StrOptions
+from skae._sklearn import BaseEstimator, Interval, RealNotInt, StrOptions
 from skae.activations import ACTIVATION_CHOICES
 from skae.architectures import Architecture
 from skae.corruption import Corruption

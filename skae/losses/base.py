@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
 
-from skae._sklearn import StrOptions
+from skae._sklearn import BaseEstimator, StrOptions
 from skae.activations import (
     ACTIVATION_CHOICES,
     RANGES,

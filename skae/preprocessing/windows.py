@@ -5,15 +5,11 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    OneToOneFeatureMixin,
-    TransformerMixin,
-)
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skae._sklearn import Interval, fit_context
+from skae._sklearn import BaseEstimator, Interval, fit_context
 from skae.codecs import count_axes, is_ragged
 from skae.data.checks import as_table
 

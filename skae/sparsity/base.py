@@ -1,8 +1,9 @@
 """What a sparsity is: a selection of units, a penalty, or both."""
 
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
+
+from skae._sklearn import BaseEstimator
 
 
 class Sparsity(BaseEstimator):
