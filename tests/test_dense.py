@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from skae import (
@@ -11,12 +12,14 @@ from skae import (
     BinaryCrossEntropy,
     Dense,
     Poisson,
+    SlidingWindows,
     SquaredError,
 )
 from skae.architectures.layers import Dropout
 from skae.autoencoders.module import AutoencoderModule
 from skae.data.batch import Batch
 from skae.training.seeds import make_generator
+from tests.discovery import ESTIMATORS
 
 
 def _module(architecture, n_features=6, n_components=2, code_activation=None):
@@ -267,3 +270,33 @@ def test_784_1000_500_250_30(rng):
     ).fit(X)
     widths = [p.shape[0] for p in model.net_.module_.parameters() if p.ndim == 2]
     assert widths == [1000, 500, 250, 30, 250, 500, 1000, 784]
+
+
+# -- arrays of more axes
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_arrays_are_flat_rows_and_come_back(cls, rng):
+    X = rng.random((40, 2, 3, 2)).astype(np.float32)
+    y = np.arange(40) % 2
+    model, flat = (cls(2, max_epochs=2, random_state=0) for _ in range(2))
+    model.fit(X, y)
+    flat.fit(X.reshape(40, -1), y)
+    codes = model.transform(X)
+    np.testing.assert_array_equal(codes, flat.transform(X.reshape(40, -1)))
+    rows = flat.inverse_transform(codes).reshape(X.shape)
+    np.testing.assert_array_equal(model.inverse_transform(codes), rows)
+    assert model.reconstruction_error(X, per_feature=True).shape == X.shape
+    with pytest.raises(ValueError, match=r"expects \(n_samples, 2, 3, 2\)"):
+        model.transform(X.reshape(40, -1))
+
+
+def test_windows_of_one_series(rng):
+    series = rng.normal(size=(60, 2))
+    pipe = make_pipeline(SlidingWindows(8), Autoencoder(3, max_epochs=2)).fit(series)
+    assert pipe.inverse_transform(pipe.transform(series)).shape == series.shape
+
+
+def test_arrays_without_values_are_refused():
+    with pytest.raises(ValueError, match="Rows of X have the shape .0, 3., which hold"):
+        Autoencoder().fit(np.zeros((5, 0, 3)))

@@ -275,7 +275,6 @@ def test_wrong_features(small):
         (np.empty((0, 3)), "0 sample"),
         (np.empty((3, 0)), "0 feature"),
         (np.ones(5), "Expected 2D array"),
-        (np.ones((5, 2, 2)), "dim 3"),
         (np.ones((5, 2)) * 1j, "Complex data"),
     ],
 )

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skae import (
+    Architecture,
     Autoencoder,
     ConditionalVariationalAutoencoder,
     ContractiveAutoencoder,
@@ -378,6 +379,12 @@ def test_bad_series_are_named(make, message, ragged):
         model.transform(make(ragged))
 
 
+class OfTables(Dense):
+    """One that says nothing of its codec."""
+
+    make_codec = Architecture.make_codec
+
+
 @pytest.mark.parametrize(
     ("architecture", "X", "message"),
     [
@@ -392,7 +399,7 @@ def test_bad_series_are_named(make, message, ragged):
         (Recurrent(vocabulary_size=4), [[1, 2], []], "Row 1 of X is empty"),
         (Recurrent(vocabulary_size=4), [[1, 2], [0.5]], "whole numbers"),
         (Recurrent(vocabulary_size=4), ["ab", "c"], "SubwordTokenizer"),
-        (Dense(), np.zeros((50, 3, 3)), "dim 3.*Images and signals are for"),
+        (OfTables(), np.zeros((50, 3, 3)), "dim 3.*Images and signals are for"),
         (Dense(), [np.zeros((2, 3)), np.zeros((3, 3))], "unequal shapes"),
         (Convolutional(), [np.zeros((2, 3)), np.zeros((2, 4))], "unequal shapes"),
         (Recurrent(vocabulary_size=4), [], "Found 0 sample"),

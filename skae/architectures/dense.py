@@ -1,5 +1,6 @@
 """Fully connected networks of any depth, with a linear path that starts as PCA."""
 
+import math
 import warnings
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
@@ -13,6 +14,7 @@ from skae.activations import ACTIVATION_CHOICES, make_activation
 from skae.architectures.base import Architecture
 from skae.architectures.layers import BatchNorm, Dropout
 from skae.architectures.shortcut import SHORTCUT_CHOICES, ShortcutMixin
+from skae.codecs import Codec, flat_codec
 
 
 @dataclass(eq=False, repr=False)
@@ -23,7 +25,8 @@ class Dense(ShortcutMixin, Architecture):
     `shortcut`, code and reconstruction are each the sum of a nonlinear and a linear
     path. The linear paths start as the principal component analysis of the training
     rows and the last layers of the nonlinear paths at zero, so that training starts at
-    PCA and can only leave it for something better.
+    PCA and can only leave it for something better. Images, signals and windows are
+    arrays of more axes; they are taken as flat rows, and come back in their shape.
 
     Parameters
     ----------
@@ -79,9 +82,13 @@ class Dense(ShortcutMixin, Architecture):
         "shortcut": SHORTCUT_CHOICES,
     }
 
+    def make_codec(self, X) -> Codec:
+        """Make the codec of tables or arrays; see :class:`Architecture`."""
+        return flat_codec(X)
+
     def make_body(self, shape, n_components) -> nn.Module:
         """Make the hidden layers of the encoder; see :class:`Architecture`."""
-        (n_features,) = shape
+        n_features = math.prod(shape)
         for name in ("dropout", "norm"):
             if getattr(self, name) and not self._sizes(n_features):
                 warnings.warn(
@@ -95,7 +102,7 @@ class Dense(ShortcutMixin, Architecture):
 
     def make_decoder(self, shape, n_components, body, head) -> nn.Module:
         """Make the decoder; see :class:`Architecture`."""
-        (n_features,) = shape
+        n_features = math.prod(shape)
         if self.tied:
             return TiedDecoder(body, head, self._between, self.shortcut)
         sizes = [n_components, *reversed(self._sizes(n_features))]

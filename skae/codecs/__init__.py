@@ -5,6 +5,7 @@ from skae.codecs.arrays import (
     CodeCodec,
     array_codec,
     checked_rows,
+    flat_codec,
     table_codec,
 )
 from skae.codecs.forms import count_axes, is_ragged
@@ -17,6 +18,7 @@ __all__ = [
     "array_codec",
     "checked_rows",
     "count_axes",
+    "flat_codec",
     "is_ragged",
     "sequence_codec",
     "table_codec",

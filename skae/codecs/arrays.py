@@ -165,6 +165,8 @@ class ArrayCodec(Codec):
                 f"input_shape={wanted} does not match X, whose rows have the shape "
                 f"{shape}. Reshape X (X[:, None] adds an axis for one channel)."
             )
+        if 0 in shape:
+            raise ValueError(f"Rows of X have the shape {shape}, which holds no value.")
         super().__init__(shape)
         # Of series the channels count as features, of images all values.
         self.n_features = math.prod(shape)
@@ -235,9 +237,15 @@ def table_codec(X):
     if n_axes > 2:
         raise ValueError(
             f"Found array with dim {n_axes}, while dim <= 2 is required for a table. "
-            "Images and signals are for Convolutional, series for Recurrent."
+            "Images and signals are for Dense and Convolutional, series for Recurrent."
         )
     return Codec()
+
+
+def flat_codec(X):
+    """Return the codec of a table, or of arrays whose axes a network does not see."""
+    _refuse_ragged(X)
+    return Codec() if count_axes(as_array(X)) <= 2 else ArrayCodec(X, None)
 
 
 def array_codec(X, input_shape, channels_last, most_axes=5):
