@@ -1,6 +1,7 @@
 """The caller's modes of torch change nothing, and other threads change no draw."""
 
 import threading
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -22,7 +23,15 @@ def _default_dtype():
         torch.set_default_dtype(torch.float32)
 
 
+@contextmanager
+def _warnings_as_errors():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
 MODES = {
+    "warnings as errors": _warnings_as_errors,
     "float64 by default": _default_dtype,
     "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
     "no_grad": torch.no_grad,
