@@ -1,5 +1,6 @@
 """The caller's modes of torch change nothing, and other threads change no draw."""
 
+import pickle
 import threading
 import warnings
 from contextlib import contextmanager
@@ -7,8 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
-from skae import Autoencoder, Dense, Recurrent, Transformer
+from skae import Autoencoder, Corruption, Dense, Recurrent, Transformer
 from tests.discovery import CONDITIONAL, ESTIMATORS, fitted, name_of
 
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
@@ -166,3 +168,25 @@ def _draws_while(work):
     drawn = torch.cat([torch.rand(5) for _ in range(3000)])
     thread.join()
     return drawn
+
+
+class DrawsGlobally(Corruption):
+    """A user's own, which does not use the generator that it is given."""
+
+    def corrupt(self, x, columns, generator):
+        return torch.nn.functional.dropout(x + torch.randn_like(x), 0.1)
+
+
+def test_what_a_user_draws_by_torch_is_seeded_as_well(small):
+    model = Autoencoder(2, corruption=DrawsGlobally(), max_epochs=3, random_state=0)
+    codes = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        first = model.fit(small).transform(small)
+        restored = pickle.loads(pickle.dumps(model))
+        codes.append((first, restored.partial_fit(small).transform(small)))
+        assert torch.equal(torch.get_rng_state(), before)
+    np.testing.assert_array_equal(*codes)
+    other = clone(model).set_params(random_state=1).fit(small)
+    assert other.history_[0]["train_loss"] != model.history_[0]["train_loss"]

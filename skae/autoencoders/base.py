@@ -214,7 +214,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         check_arguments(self)
         self.net_ = self._make_net(seed, columns, is_exact).initialize()
         if own_parts(self):
-            check_parts(self, self._first_rows(samples))
+            self.net_.draws = check_parts(self, self._first_rows(samples))
         if previous is not None:
             self._continue_from(previous)
         else:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import torch
 
 from skae.data.batch import described
+from skae.training.seeds import OwnDraws, make_generator
 
 _FOREIGN = (RuntimeError, TypeError, AttributeError, IndexError, KeyError)
 
@@ -17,12 +18,18 @@ def check_parts(estimator, rows):
     estimator : BaseAutoencoder
         The weights and buffers of its net stay as they are.
     rows : Rows
+
+    Returns
+    -------
+    draws : bool
+        Whether training draws from torch's global generator.
     """
     net, batch = estimator.net_, rows.take(slice(0, 2))
-    before = net.weights()
-    with torch.enable_grad(), net.same_noise():
+    before, own = net.weights(), OwnDraws(make_generator(net.seed))
+    with torch.enable_grad(), net.same_noise(), own:
         _check_inference(estimator, net.module_, batch)
         _check_training(estimator, batch)
+        _try_training_mode(net, batch)
     net.load_weights(before)
     # Inference may be in either; what is written for one may keep to it.
     other = "float64" if net.dtype == "float32" else "float32"
@@ -32,6 +39,7 @@ def check_parts(estimator, rows):
             _check_inference(estimator, net.module_for(other), batch)
     except ValueError as error:
         raise ValueError(f"In {other}, {error}") from error
+    return own.n_draws > 0
 
 
 def _to_precision(values, dtype):
@@ -124,6 +132,15 @@ def _check_training(estimator, batch):
                 f"The buffer {key!r} of {kind} holds gradients: what is learned beside "
                 "the optimizer is computed under torch.no_grad() or of code.detach()."
             )
+
+
+def _try_training_mode(net, batch):
+    """Do what else a step does in training mode, such as dropout."""
+    module, criterion = net.module_.train(), net.criterion_.train()
+    with _named(f"{type(module).__name__}.forward, in training mode,"):
+        result = module(criterion.prepare(batch))
+    with _named(f"{type(criterion).__name__}.forward, in training mode,"):
+        criterion(result, batch)
 
 
 def _is_reached(cost, weights):

@@ -80,6 +80,7 @@ class Net(skorch.NeuralNet):
         self.valid_rows = None
         self.watched = True
         self.takes_whole_steps = True
+        self.draws = False  # from torch's global generator, by parts of one's own
         self._twins = {}
         defaults = {
             "criterion__loss": loss,
@@ -375,7 +376,8 @@ class Net(skorch.NeuralNet):
         self.ready()
 
     def __getstate__(self):
-        return {"recipe": self.recipe, "snapshot": self.snapshot()}
+        snapshot = self.snapshot()
+        return {"recipe": self.recipe, "draws": self.draws, "snapshot": snapshot}
 
     def __setstate__(self, state):
         recipe = dict(state["recipe"])
@@ -383,6 +385,7 @@ class Net(skorch.NeuralNet):
             recipe["device"] = "cpu"
         self.__init__(**recipe)
         self.initialize()
+        self.draws = state["draws"]
         self.restore(state["snapshot"])
 
 

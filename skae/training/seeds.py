@@ -68,17 +68,24 @@ class OwnDraws(TorchDispatchMode):
     Parameters
     ----------
     generator : torch.Generator
+
+    Attributes
+    ----------
+    n_draws : int
+        How often something was drawn that named no generator.
     """
 
     def __init__(self, generator):
         super().__init__()
         self.generator = generator
+        self.n_draws = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         """Call an operation of torch, by the generator if it draws."""
         kwargs = kwargs or {}
         drawn = _taking_generator(function)
-        if drawn is not None:
+        if drawn is not None and kwargs.get("generator") is None:
+            self.n_draws += 1
             function, kwargs = drawn, {**kwargs, "generator": self.generator}
         if function.overloadpacket in _MAKES_FLOATS:
             kwargs = {"dtype": torch.float32, **kwargs}

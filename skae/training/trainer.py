@@ -115,7 +115,7 @@ class Trainer:
 
     def _draws(self):
         """Seed what would draw from torch's global generators, if anything does."""
-        if not draws_globally(self.net.module_):
+        if not (self.net.draws or draws_globally(self.net.module_)):
             return nullcontext()
         seed = int(torch.randint(2**31, (), generator=self.net.order_generator))
         if torch.device(self.net.device).type == "cpu":
