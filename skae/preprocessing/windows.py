@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._sklearn import Interval, fit_context
 from skae.codecs import count_axes, is_ragged
 from skae.data.checks import as_table
+from skae.data.frames import in_memory
 
 _FLOATS = (np.float64, np.float32)
 
@@ -216,6 +217,7 @@ class SlidingWindows(
 
     def _series(self, X, reset=False):
         """Return X as a finite float array of shape (n_times, n_channels)."""
+        X = in_memory(X)
         if isinstance(X, list | tuple) and is_ragged(X) and np.ndim(X[0]):
             raise ValueError(
                 "X is one long series, of shape (n_times,) or (n_times, n_channels), "

@@ -11,8 +11,8 @@ from skae.autoencoders.conditional.module import ConditionalModule
 from skae.autoencoders.conditional.start import start_at_conditions
 from skae.autoencoders.variational.evidence import EvidenceModel
 from skae.data.checks import as_codes
+from skae.data.frames import in_memory
 from skae.data.reservoir import sampled
-from skae.data.samples import Samples
 from skae.roles.latent import check_count, interpolated
 from skae.training.seeds import draw_seed, make_generator
 
@@ -97,10 +97,8 @@ class ConditionalModel(EvidenceModel):
 
     def _joint_bounds(self, samples):
         """Return the bound of log p(x, c) under each known condition, in nats."""
-        bounds = [
-            -self._row_losses(samples.given(known))
-            for known in self._conditions.combinations
-        ]
+        known = self._conditions.combinations
+        bounds = [-self._row_losses(samples.given(one)) for one in known]
         return np.stack(bounds, axis=1) + np.log(self._conditions.frequencies)
 
     def condition_posterior(self, X):
@@ -119,7 +117,7 @@ class ConditionalModel(EvidenceModel):
             In the order of `conditions_`; each row sums to one.
         """
         check_is_fitted(self)
-        samples = Samples(self._codec.rows(self, X))
+        samples = super()._samples(X)
         return softmax(self._joint_bounds(samples), axis=1)
 
     # -- rows to codes and numbers
@@ -234,7 +232,7 @@ class ConditionalModel(EvidenceModel):
             one.
         """
         check_is_fitted(self)
-        return self._errors(self._samples(X, condition), X, per_feature)
+        return self._errors(X, per_feature, condition)
 
     # -- rows to rows
 
@@ -256,6 +254,7 @@ class ConditionalModel(EvidenceModel):
             In units of X.
         """
         check_is_fitted(self)
+        X = in_memory(X)
         if from_condition is None and not self._conditions.are_labels:
             from_condition = condition
         samples = self._samples(X, from_condition)
