@@ -6,8 +6,10 @@ import narwhals as nw
 import numpy as np
 from narwhals.exceptions import DuplicateError
 
-_TEMPORAL = (datetime.date, datetime.time, datetime.timedelta, np.datetime64)
-_TEMPORAL = (*_TEMPORAL, np.timedelta64)  # dates include datetimes and Timestamps
+_PLAIN = np.ndarray | list | tuple  # which are no frames, and in memory
+# Of cells; dates include datetimes and pandas' timestamps.
+_TEMPORAL = datetime.date | datetime.time | datetime.timedelta
+_TEMPORAL |= np.datetime64 | np.timedelta64
 
 
 def in_memory(X, name="X"):
@@ -22,7 +24,7 @@ def in_memory(X, name="X"):
     name : str
         For messages.
     """
-    if isinstance(X, np.ndarray | list | tuple):
+    if isinstance(X, _PLAIN):
         return X
     if getattr(X, "__dask_graph__", None) is not None:
         return X.compute()
@@ -46,6 +48,8 @@ def _as_numpy(X, name):
 
 def _frame(X):
     """Return a frame of any library by the names of narwhals, all else as it is."""
+    if isinstance(X, _PLAIN):
+        return X
     try:
         return nw.from_native(X, pass_through=True)
     except DuplicateError:  # names that occur twice, which checks speak of

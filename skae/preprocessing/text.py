@@ -294,9 +294,9 @@ def _as_texts(X):
     X = in_memory(X)
     if isinstance(X, str | bytes):
         raise ValueError("X is a single text: an iterable of texts is expected.")
-    if not isinstance(X, Iterable):
-        raise TypeError(f"X must be an iterable of texts, not {X!r}.")
     columns = list(columns_of(X).values())
+    if not columns and not isinstance(X, Iterable):
+        raise TypeError(f"X must be an iterable of texts, not {X!r}.")
     if getattr(X, "ndim", 1) == 2 and not columns:
         columns = list(np.asarray(X).T)
     if len(columns) > 1:

@@ -262,6 +262,7 @@ class SlidingWindows(
 
 
 def _finite(values, name):
+    values = in_memory(values, name)
     return check_array(
         values, dtype=_FLOATS, ensure_2d=False, allow_nd=True, input_name=name
     )
