@@ -1,5 +1,6 @@
 """What may be passed as X, and what is refused and how."""
 
+import datetime
 import sys
 
 import numpy as np
@@ -130,6 +131,33 @@ def test_frames(frame, small):
     assert isinstance(model.reconstruction_error(X), np.ndarray)
 
 
+def test_lazy_frames_are_collected(small):
+    eager = pl.DataFrame(dict(zip("abcde", small.T, strict=True)))
+    model, expected = _model().fit(eager.lazy()), _model().fit(eager)
+    assert list(model.feature_names_in_) == list("abcde")
+    codes = model.transform(eager.lazy())
+    np.testing.assert_array_equal(codes, expected.transform(eager))
+    assert model.reconstruct(eager.lazy()).equals(expected.reconstruct(eager))
+    assert model.inverse_transform(codes).columns == eager.columns
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.transform(eager.lazy().rename({"a": "z"}))
+
+
+def test_tensors(small):
+    expected = _model().fit(small)
+    X = torch.from_numpy(small)
+    model = _model().fit(X)
+    codes = model.transform(X)
+    assert isinstance(codes, np.ndarray)
+    np.testing.assert_array_equal(codes, expected.transform(small))
+    rows = expected.inverse_transform(codes)
+    np.testing.assert_array_equal(model.inverse_transform(torch.tensor(codes)), rows)
+    with pytest.raises(ValueError, match=r"X, a torch.Tensor, is .*requires grad"):
+        model.transform(X.clone().requires_grad_())
+    with pytest.raises(ValueError, match=r"X, a torch.Tensor, is none that NumPy read"):
+        _model().fit(X.bfloat16())
+
+
 @pytest.mark.parametrize("columns", [list("abcde"), range(5)])
 def test_frame_index_is_kept(columns, small):
     X = pd.DataFrame(small, columns=columns, index=np.arange(60) + 7)
@@ -249,11 +277,35 @@ def test_a_scaler_may_round_out_of_the_range(rng):
     _model(loss="binary_cross_entropy").fit(X).score(X)
 
 
-def test_datetimes(small):
+TEMPORAL = {
+    "datetimes": datetime.datetime(2020, 1, 1),
+    "dates": datetime.date(2020, 1, 1),
+    "durations": datetime.timedelta(1),
+    "times": datetime.time(1),
+}
+
+
+@pytest.mark.parametrize("value", TEMPORAL.values(), ids=TEMPORAL)
+@pytest.mark.parametrize("form", ["pandas", "objects", "categories", "polars"])
+@pytest.mark.parametrize("method", ["fit", "transform", "reconstruction_error"])
+def test_dates_and_durations(value, form, method, small):
     X = pd.DataFrame(small, columns=list("abcde"))
-    X["d"] = pd.Timestamp("2020-01-01")
-    with pytest.raises(ValueError, match="Column 'd' of X is not numeric"):
-        _model().fit(X)
+    model = _model() if method == "fit" else _model().fit(X)
+    X["d"] = pd.Series([value] * len(X), dtype=object if form == "objects" else None)
+    if form == "categories":
+        X["d"] = X["d"].astype("category")
+    if form == "polars":
+        X = pl.DataFrame({**X.to_dict("list"), "d": [value] * len(X)})
+    kwargs = {"per_feature": True} if method == "reconstruction_error" else {}
+    with pytest.raises(ValueError, match="Column 'd' of X .* of dates or durations"):
+        getattr(model, method)(X, **kwargs)
+
+
+def test_a_frame_of_nothing_but_dates():
+    X = pd.DataFrame({"d": pd.Series(pd.date_range("2020", periods=50))})
+    for frame in (X, X.astype("category")):
+        with pytest.raises(ValueError, match="Column 'd' of X .* of dates"):
+            _model().fit(frame)
 
 
 def test_wrong_features(small):

@@ -1,6 +1,7 @@
 """Pickles and copies: the same numbers back, and training goes on the same."""
 
 import copy
+import importlib
 import io
 import pickle
 import pickletools
@@ -15,7 +16,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import Autoencoder, Dense, Huber, StackedAutoencoder
+from skae.persistence import TRUSTED_TYPES
 from tests.discovery import ESTIMATORS, fitted, name_of
+from tests.saved import saved
 
 
 def _through_joblib(model):
@@ -133,6 +136,30 @@ def test_a_pipeline(small):
     np.testing.assert_array_equal(
         pickle.loads(pickle.dumps(pipe)).transform(small), pipe.transform(small)
     )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_files_name_what_is_listed():
+    """What moves breaks the files of users, unless the old path stays."""
+    named = set()
+    for model, _ in saved():
+        named |= {
+            str(argument).replace(" ", ".")
+            for operation, argument, _ in pickletools.genops(
+                pickle.dumps(model, protocol=2)
+            )
+            if operation.name == "GLOBAL"
+        }
+    assert {name for name in named if name.startswith(("skae", "torch"))} == {
+        *TRUSTED_TYPES
+    }
+
+
+@pytest.mark.parametrize("path", TRUSTED_TYPES)
+def test_listed_paths_stay(path):
+    module, _, name = path.rpartition(".")
+    assert isinstance(getattr(importlib.import_module(module), name), type)
 
 
 @pytest.mark.cuda

@@ -379,3 +379,20 @@ def test_tags():
     assert not tags.input_tags.two_d_array
     assert tags.requires_fit
     assert list(SubwordTokenizer().get_feature_names_out()) == ["tokens"]
+
+
+@pytest.mark.parametrize("model", ["bpe", "wordpiece", "unigram"])
+def test_the_state_is_of_plain_types(model):
+    """What walks states, such as skops, meets no class of the library."""
+    tokenizer = SubwordTokenizer(300, model=model, lowercase=True).fit(TEXTS)
+    state = tokenizer.__getstate__()
+    assert isinstance(state["tokenizer_"], str)
+    again = SubwordTokenizer.__new__(SubwordTokenizer)
+    again.__setstate__(state)
+    assert again.tokenizer_.to_str() == tokenizer.tokenizer_.to_str()
+    assert again.inverse_transform(again.transform(TEXTS)).tolist() == [
+        text.lower() for text in TEXTS
+    ]
+    clean = SubwordTokenizer.__new__(SubwordTokenizer)
+    clean.__setstate__(SubwordTokenizer().__getstate__())
+    assert repr(clean) == repr(SubwordTokenizer())

@@ -22,6 +22,7 @@ from skae.autoencoders.objective import Objective, Start, resolved
 from skae.autoencoders.trial import check_parts
 from skae.codecs import checked_rows
 from skae.data.checks import RowCheck, warn_of_targets
+from skae.data.frames import in_memory
 from skae.data.samples import Samples
 from skae.data.statistics import describe, principal_axes
 from skae.losses import NetworkLoss
@@ -163,6 +164,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
 
     def _validated(self, X, known, *, reset=False, name="X"):
         """Return training rows and what is known of them as samples."""
+        X = in_memory(X, name)
         if reset:
             self._codec = self.architecture_.make_codec(X)
         rows = checked_rows(
@@ -226,9 +228,6 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
                 for name in ("n_components", "code_activation")
             }
         self.net_.ready()
-        self._predictor = Predictor(
-            self.net_, self._fields, self._codec, self.architecture_, self._check()
-        )
 
     def _make_net(self, seed, columns, is_exact):
         check_extras(self.net_params or {}, self.callbacks or ())
@@ -305,6 +304,12 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
             title = getattr(self, "_title", type(self).__name__)
             callbacks = [Progress(title, in_units), *callbacks]
         return Trainer(self.net_, batch_size=self.batch_size_, callbacks=callbacks)
+
+    @property
+    def _predictor(self):
+        return Predictor(
+            self.net_, self._fields, self._codec, self.architecture_, self._check()
+        )
 
     def _check(self, name="X"):
         """Return what checks rows for training."""

@@ -10,9 +10,10 @@ from sklearn.utils.validation import validate_data
 
 from skae._sklearn import num_samples
 from skae.codecs.forms import as_array, count_axes, is_ragged
-from skae.codecs.frames import as_frame, index_of, kind_of_frame
+from skae.codecs.frames import as_frame, index_of
 from skae.data.checks import as_table
 from skae.data.fields import Field, Fields
+from skae.data.frames import kind_of_frame, names_of
 from skae.data.ragged import Ragged
 
 _FEW_CHANNELS = 4  # as many as pictures have, with transparency
@@ -102,7 +103,7 @@ class Codec:
         restored, kind = self.restore(values, cells=cells), kind_of_frame(like)
         if kind is None:
             return restored
-        return as_frame(restored, kind, list(like.columns), index_of(like))
+        return as_frame(restored, kind, names_of(like), index_of(like))
 
     def restore_new(self, values, codes=None):
         """Return flat rows in the form that `fit` was given, a frame if it was one.

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skae.data.frames import kind_of_frame
+
 
 def is_ragged(X):
     """Tell whether X is a list of series, rather than an array in the form of lists."""
@@ -15,6 +17,8 @@ def is_ragged(X):
 
 def count_axes(X):
     """Return how many axes X has, read as an array where it does not say."""
+    if kind_of_frame(X) is not None:
+        return 2
     return X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
 
 

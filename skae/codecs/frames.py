@@ -3,15 +3,12 @@
 import narwhals as nw
 import numpy as np
 
-
-def kind_of_frame(X):
-    """Return the name of the library that a frame is of, None if X is no frame."""
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    return frame.implementation.value if isinstance(frame, nw.DataFrame) else None
+from skae.data.frames import in_memory
 
 
 def index_of(X):
     """Return the index of a pandas object, None of anything else."""
+    X = in_memory(X)
     return X.index if hasattr(X, "iloc") else None
 
 
@@ -22,7 +19,7 @@ def as_frame(values, kind, names, index=None):
     ----------
     values : ndarray of shape (n_samples, n_features)
     kind : str
-        As of :func:`kind_of_frame`.
+        As of :func:`skae.data.frames.kind_of_frame`.
     names : sequence of str
     index : pandas.Index or None
         Of the rows, where frames have one.

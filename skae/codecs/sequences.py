@@ -6,6 +6,7 @@ from sklearn.utils.validation import validate_data
 from skae.codecs.arrays import ArrayCodec, Codec, ColumnsCodec
 from skae.codecs.forms import as_array, count_axes, is_ragged, rows_of
 from skae.data.checks import as_table
+from skae.data.frames import names_of
 from skae.data.ragged import Ragged
 from skae.data.samples import working_dtype
 
@@ -23,7 +24,7 @@ class SequencesCodec(Codec):
         first = np.asarray(row)
         super().__init__((None, first.shape[1] if first.ndim > 1 else 1))
         self.n_axes = first.ndim
-        self.columns = _columns(row)
+        self.columns = names_of(row)
 
     def rows(self, estimator, X, *, reset=False, name="X"):
         """Return X as a :class:`Ragged`; see :class:`Codec`."""
@@ -36,7 +37,7 @@ class SequencesCodec(Codec):
                 f"as in fit, not {type(X).__name__} of shape {np.shape(X)}."
             )
         _check_some(elements, name)
-        columns = self.columns or _columns(elements[0])
+        columns = self.columns or names_of(elements[0])
         arrays = [
             self._checked(x, row, name, columns) for row, x in enumerate(elements)
         ]
@@ -49,7 +50,7 @@ class SequencesCodec(Codec):
 
     def _checked(self, element, row, name, expected):
         """Return one series as a numeric array of shape (n_steps, n_channels)."""
-        columns = _columns(element)
+        columns = names_of(element)
         if None not in (columns, expected) and columns != expected:
             raise ValueError(
                 f"Row {row} of {name} has the columns {columns}, but "
@@ -189,11 +190,6 @@ def sequence_codec(X, input_shape):
             "a list of arrays of shape (n_steps, n_channels)."
         )
     return ArrayCodec(X, input_shape, n_features_axis=1)
-
-
-def _columns(element):
-    """Return the names of the channels of a series that is a frame, or None."""
-    return list(element.columns) if hasattr(element, "columns") else None
 
 
 def _check_some(elements, name):

@@ -9,8 +9,20 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from skae.data.fields import UNBOUNDED, Fields
+from skae.data.frames import (
+    columns_of,
+    in_memory,
+    is_temporal,
+    repeated_column,
+    temporal_column,
+)
 from skae.data.ragged import Ragged
 from skae.data.samples import contiguous_blocks, dense_rows
+
+_TEMPORAL = (
+    "{} of {} is not numeric, but of dates or durations. Turn them into numbers first, "
+    "such as days since a date, or leave them out."
+)
 
 
 def as_table(estimator, X, *, reset=False, name="X"):
@@ -31,15 +43,12 @@ def as_table(estimator, X, *, reset=False, name="X"):
     -------
     ndarray or CSR matrix
     """
-    twice = _repeated_column(X)
+    twice = repeated_column(X)
     if twice is not None:
         raise ValueError(f"Column {twice!r} of {name} occurs more than once.")
-    column = _temporal_column(X)
+    column = temporal_column(X)
     if column is not None:
-        raise ValueError(
-            f"{column} of {name} is not numeric, but of dates or durations. Turn them "
-            "into numbers first, such as days since a date, or leave them out."
-        )
+        raise ValueError(_TEMPORAL.format(column, name))
     try:
         rows = validate_data(
             estimator,
@@ -49,32 +58,26 @@ def as_table(estimator, X, *, reset=False, name="X"):
             dtype="numeric",
             ensure_all_finite=False,
         )
+        if rows.dtype.kind in "mM":
+            raise TypeError("dates or durations")
         if rows.dtype.kind not in "biuf":  # a mixed polars frame stays objects
             rows = rows.astype(np.float64)
     except (ValueError, TypeError) as error:
-        column = _first_non_numeric_column(X)
-        if column is None and name != "X":
+        _refuse_column(X, name, error)
+        if name != "X":
             raise ValueError(f"{name} does not fit: {error}") from error
-        if column is None and isinstance(error, TypeError):
+        if isinstance(error, TypeError):
             raise TypeError(f"{name} holds what is no number: {error}") from error
-        if column is None:
-            raise
-        advice = (
-            "Encode it first (OneHotEncoder, OrdinalEncoder) or leave it out "
-            "(ColumnTransformer)."
-        )
-        if len(X) and np.ndim(np.asarray(X[column])[0]):
-            advice = f"It holds arrays: pass the column alone, {name}[{column!r}]."
-        raise ValueError(f"Column {column!r} of {name} is not numeric. {advice}") from (
-            error
-        )
+        raise
     return rows
 
 
 def as_codes(estimator, X, n_components):
     """Return codes as a finite float array of `n_components` columns."""
     try:
-        codes = check_array(X, dtype=[np.float64, np.float32], estimator=estimator)
+        codes = check_array(
+            in_memory(X), dtype=[np.float64, np.float32], estimator=estimator
+        )
     except (ValueError, TypeError) as error:
         if "sequence" in str(error):
             raise ValueError("X holds codes of unequal length.") from error
@@ -189,35 +192,20 @@ class RowCheck:
         )
 
 
-def _repeated_column(X):
-    """Return the first name that several columns of a frame have, or None."""
-    columns = getattr(X, "columns", ())
-    if len(set(columns)) == len(columns):
-        return None
-    return next(name for name in columns if list(columns).count(name) > 1)
-
-
-def _temporal_column(X):
-    """Name what is of dates or durations in X, None if nothing is."""
-    if hasattr(X, "columns"):
-        for column in X.columns:
-            dtype = getattr(X[column], "dtype", None)
-            is_temporal = getattr(dtype, "is_temporal", bool)  # of polars
-            if getattr(dtype, "kind", "") in ("m", "M") or is_temporal():
-                return f"Column {column!r}"
-        return None
-    kind = getattr(getattr(X, "dtype", None), "kind", "")
-    return "The array" if kind in ("m", "M") else None
-
-
-def _first_non_numeric_column(X):
-    """Name the first column of a frame that does not convert to numbers, or None."""
-    if not hasattr(X, "columns"):
-        return None
-    for column in X.columns:
-        values = np.asarray(X[column])
+def _refuse_column(X, name, error):
+    """Say which column of a frame does not convert to numbers, if one does not."""
+    for column, values in columns_of(X).items():
+        if is_temporal(values):
+            raise ValueError(_TEMPORAL.format(f"Column {column!r}", name)) from error
         try:
             values.astype(np.float64)
         except (ValueError, TypeError):
-            return column
-    return None
+            advice = (
+                "Encode it first (OneHotEncoder, OrdinalEncoder) or leave it out "
+                "(ColumnTransformer)."
+            )
+            if len(values) and np.ndim(values[0]):
+                advice = f"It holds arrays: pass the column alone, {name}[{column!r}]."
+            raise ValueError(
+                f"Column {column!r} of {name} is not numeric. {advice}"
+            ) from error

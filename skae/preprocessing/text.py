@@ -1,6 +1,5 @@
 """Texts as sequences of subwords: tokens for networks, and texts from tokens."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
@@ -20,14 +19,13 @@ from skae._sklearn import (
     is_pandas_na,
     is_scalar_nan,
 )
-
-UNKNOWN_TOKEN = 0
-END_TOKEN = 1
-
-# No text can hold them: neither character is one that a byte is written as.
-_SPECIAL_TOKENS = ["\ufffd", "[end of text]"]
-_N_SMALLEST = 256 + len(_SPECIAL_TOKENS)
-_LONGEST_WORD = 100  # bytes; learning takes the square of it, so that longer are cut
+from skae.data.frames import columns_of, in_memory
+from skae.preprocessing.subwords import (
+    END_TOKEN,
+    N_SMALLEST,
+    import_tokenizers,
+    trained,
+)
 
 
 @dataclass(eq=False, repr=False)
@@ -99,7 +97,7 @@ class SubwordTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=()
     max_length: int | None = None
 
     _parameter_constraints = {
-        "vocabulary_size": [Interval(Integral, _N_SMALLEST, None, closed="left")],
+        "vocabulary_size": [Interval(Integral, N_SMALLEST, None, closed="left")],
         "model": [StrOptions({"bpe", "wordpiece", "unigram"})],
         "lowercase": ["boolean"],
         "max_length": [Interval(Integral, 2, None, closed="left"), None],
@@ -129,18 +127,33 @@ class SubwordTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=()
         ValueError
             If X is a single text, holds a missing one, or nothing but empty ones.
         """
-        library = _import_tokenizers()
+        library = import_tokenizers()
         texts = _as_texts(X)
         if not any(texts):
             raise ValueError(
                 f"X holds nothing to learn from: n_samples={len(texts)}, none of which "
                 "has a character."
             )
-        self.tokenizer_ = _trained(
+        self.tokenizer_ = trained(
             library, texts, self.model, self.vocabulary_size, self.lowercase
         )
         self.vocabulary_size_ = self.tokenizer_.get_vocab_size()
         return self
+
+    def __getstate__(self):
+        """Return what files hold: the tokenizer as JSON, of its library's format."""
+        state = dict(super().__getstate__())
+        if "tokenizer_" in state:
+            state["tokenizer_"] = self.tokenizer_.to_str()
+        return state
+
+    def __setstate__(self, state):
+        """Take over a state, whatever made it."""
+        state = dict(state)
+        if "tokenizer_" in state:
+            library = import_tokenizers()
+            state["tokenizer_"] = library.Tokenizer.from_str(state["tokenizer_"])
+        super().__setstate__(state)
 
     def fit_transform(self, X, y=None) -> Any:
         """Learn the vocabulary of texts and return their tokens.
@@ -278,33 +291,21 @@ class SubwordTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=()
         return tokens.astype(np.int64)
 
 
-def _import_tokenizers():
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise ImportError(
-            'SubwordTokenizer needs tokenizers: pip install "skae[text]".'
-        ) from error
-    return tokenizers
-
-
 def _as_texts(X):
     """Return X as a list of str, or say which row is none."""
+    X = in_memory(X)
     if isinstance(X, str | bytes):
         raise ValueError("X is a single text: an iterable of texts is expected.")
-    if not isinstance(X, Iterable):
+    columns = list(columns_of(X).values())
+    if not columns and not isinstance(X, Iterable):
         raise TypeError(f"X must be an iterable of texts, not {X!r}.")
-    n_columns = np.shape(X)[1] if getattr(X, "ndim", 1) == 2 else 1
-    n_columns = len(X.columns) if hasattr(X, "columns") else n_columns
-    if n_columns != 1:
+    if getattr(X, "ndim", 1) == 2 and not columns:
+        columns = list(np.asarray(X).T)
+    if len(columns) > 1:
         raise ValueError(
-            f"X has {n_columns} columns, but one column of texts is taken."
+            f"X has {len(columns)} columns, but one column of texts is taken."
         )
-    if hasattr(X, "columns"):
-        X = X[X.columns[0]]
-    elif getattr(X, "ndim", 1) == 2:
-        X = X[:, 0]
-    texts = list(X)
+    texts = list(columns[0] if columns else X)
     for row, text in enumerate(texts):
         _check_text(text, row)
     return texts
@@ -327,74 +328,3 @@ def _check_text(text, row):
             raise ValueError(
                 f"Row {row} of X is no valid Unicode: {error.reason}."
             ) from error
-
-
-def _trained(library, texts, model, vocabulary_size, lowercase):
-    """Return a tokenizer over bytes, trained on texts."""
-    options = dict(
-        vocab_size=vocabulary_size,
-        special_tokens=_SPECIAL_TOKENS,
-        initial_alphabet=sorted(library.pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    if model == "bpe":
-        untrained = library.models.BPE()
-        trainer = library.trainers.BpeTrainer(**options)
-    elif model == "wordpiece":
-        untrained = library.models.WordPiece(
-            unk_token=_SPECIAL_TOKENS[UNKNOWN_TOKEN],
-            max_input_chars_per_word=_LONGEST_WORD,
-        )
-        # The bytes would have to be learned twice with a prefix, and not all would.
-        trainer = library.trainers.WordPieceTrainer(
-            continuing_subword_prefix="", **options
-        )
-    else:
-        untrained = library.models.Unigram()
-        trainer = library.trainers.UnigramTrainer(
-            unk_token=_SPECIAL_TOKENS[UNKNOWN_TOKEN], **options
-        )
-    tokenizer = library.Tokenizer(untrained)
-    tokenizer.pre_tokenizer = library.pre_tokenizers.Sequence(
-        [
-            library.pre_tokenizers.ByteLevel(add_prefix_space=False),
-            library.pre_tokenizers.Split(
-                library.Regex(f".{{{_LONGEST_WORD}}}"), "isolated"
-            ),
-        ]
-    )
-    if lowercase:
-        tokenizer.normalizer = library.normalizers.Lowercase()
-    tokenizer.train_from_iterator(texts, trainer)
-    return _plain(library, tokenizer, vocabulary_size)
-
-
-def _plain(library, trained, vocabulary_size):
-    """Return the tokenizer without special treatment of what looks like a token."""
-    model = trained.model
-    if isinstance(model, library.models.Unigram):
-        model = _in_order(library, trained, vocabulary_size)
-    tokenizer = library.Tokenizer(model)
-    tokenizer.pre_tokenizer = trained.pre_tokenizer
-    if trained.normalizer is not None:
-        tokenizer.normalizer = trained.normalizer
-    tokenizer.decoder = library.decoders.ByteLevel()
-    return tokenizer
-
-
-def _in_order(library, trained, vocabulary_size):
-    """Return a unigram model that does not depend on the order of a hash table.
-
-    The trainer scores bytes that it did not see, and those it all but dropped, in such
-    an order, each a ten-thousandth above the one before. They share one score here; the
-    others are rounded, and ties stand in the order of the alphabet. Where it may learn
-    little more than the bytes, it learns more than it may: the least likely go.
-    """
-    scores = json.loads(trained.to_str())["model"]["vocab"]
-    lowest = min(score for _, score in scores) + 1e-4 * 256
-    scores = [(token, round(max(score, lowest), 6)) for token, score in scores]
-    special, learned = scores[: len(_SPECIAL_TOKENS)], scores[len(_SPECIAL_TOKENS) :]
-    learned.sort(key=lambda pair: (len(pair[0]) > 1, -pair[1], pair[0]))  # bytes first
-    return library.models.Unigram(
-        [*special, *learned[: vocabulary_size - len(special)]], UNKNOWN_TOKEN
-    )

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._sklearn import BaseEstimator, Interval, fit_context
 from skae.codecs import count_axes, is_ragged
 from skae.data.checks import as_table
+from skae.data.frames import in_memory
 
 _FLOATS = (np.float64, np.float32)
 
@@ -213,6 +214,7 @@ class SlidingWindows(
 
     def _series(self, X, reset=False):
         """Return X as a finite float array of shape (n_times, n_channels)."""
+        X = in_memory(X)
         if isinstance(X, list | tuple) and is_ragged(X) and np.ndim(X[0]):
             raise ValueError(
                 "X is one long series, of shape (n_times,) or (n_times, n_channels), "
@@ -257,6 +259,7 @@ class SlidingWindows(
 
 
 def _finite(values, name):
+    values = in_memory(values, name)
     return check_array(
         values, dtype=_FLOATS, ensure_2d=False, allow_nd=True, input_name=name
     )

@@ -5,10 +5,12 @@ import inspect
 from typing import Any
 
 import numpy as np
+from sklearn import config_context
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skae.data import reservoir
+from skae.data.frames import in_memory
 from skae.roles.latent import check_count
 from skae.training.seeds import draw_seed, make_generator
 
@@ -80,7 +82,8 @@ def _fit_mixture(codes, seed):
 
     mixture = GaussianMixture(min(_CLUSTERS, len(codes)), random_state=seed)
     codes = codes.astype(np.float64)
-    return mixture.fit(codes if len(codes) > 1 else np.repeat(codes, 2, axis=0))
+    with config_context(array_api_dispatch=False):  # which knows no k-means
+        return mixture.fit(codes if len(codes) > 1 else np.repeat(codes, 2, axis=0))
 
 
 def _draw_codes(latent, n_samples, n_components, seed):
@@ -107,6 +110,7 @@ def _draw_codes(latent, n_samples, n_components, seed):
         )
     codes = _drawn(latent, n_samples, seed)
     codes = codes[0] if isinstance(codes, tuple) else codes
+    codes = in_memory(codes, "latent.sample")
     codes = check_array(codes, input_name="latent.sample")
     if codes.shape[1] != n_components:
         raise ValueError(

@@ -7,6 +7,8 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from skae.data.frames import in_memory
+
 
 class LatentSpace:
     """Decode codes between rows and along components.
@@ -73,6 +75,7 @@ class LatentSpace:
     def _traversed(self, codes, component, values):
         """Return codes with one component set to each of the values in turn."""
         self._check_component(component)
+        values = in_memory(values, "values")
         values = check_array(values, ensure_2d=False, input_name="values").ravel()
         paths = np.repeat(codes[:, None], len(values), axis=1)
         paths[:, :, component] = values

@@ -4,6 +4,8 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from skae.data.frames import in_memory
+
 
 class DataModel:
     """Reconstruct rows, and tell the loss of each row or cell.
@@ -27,6 +29,7 @@ class DataModel:
             index, if it is one.
         """
         check_is_fitted(self)
+        X = in_memory(X)
         return self._codec.restore_like(self._reconstruct(self._samples(X)), X)
 
     def reconstruction_error(self, X, *, per_feature=False) -> Any:
@@ -48,7 +51,7 @@ class DataModel:
             frame with the names of the features, a list of arrays.
         """
         check_is_fitted(self)
-        return self._errors(self._samples(X), X, per_feature)
+        return self._errors(X, per_feature)
 
     def score(self, X, y=None) -> float:
         """Return minus the mean loss of the rows, without penalties.
@@ -79,7 +82,9 @@ class DataModel:
         rows = self._predictor.map_rows(samples, compute)
         return self._predictor.fields.scaling.inverse(rows)
 
-    def _errors(self, samples, X, per_feature):
+    def _errors(self, X, per_feature, *condition):
+        X = in_memory(X)
+        samples = self._samples(X, *condition)
         if per_feature:
             cells = self._cell_losses(samples)
             return self._codec.restore_like(cells, X, cells=True)

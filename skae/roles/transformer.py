@@ -8,6 +8,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skae.data.checks import as_codes
+from skae.data.frames import in_memory
 from skae.data.samples import Samples
 
 
@@ -97,7 +98,7 @@ class CodeTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _samples(self, X, name="X"):
         """Return X, which was not trained on, as samples."""
-        return Samples(self._codec.rows(self, X, name=name))
+        return Samples(self._codec.rows(self, in_memory(X, name), name=name))
 
     def _encode(self, samples):
         """Return the codes of samples."""

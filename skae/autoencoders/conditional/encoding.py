@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 from sklearn.utils import check_consistent_length
 
+from skae.data.frames import columns_of, in_memory, names_of
+
 _MANY_LABELS = 10  # of whole numbers in floats
 
 
@@ -33,6 +35,7 @@ class Conditions:
     """
 
     def __init__(self, y, continuous="auto"):
+        y = in_memory(y, "y")
         columns, self._is_flat = _columns(y, "y")
         self._column_names = _column_names(y)
         if not columns or not len(columns[0]):
@@ -180,13 +183,14 @@ class Conditions:
             For a label that is not known, a wrong number of rows or columns.
         """
         n_columns = len(self.labels)
+        condition = in_memory(condition, name)
         names = _column_names(condition)
         if None not in (names, self._column_names) and names != self._column_names:
             raise ValueError(
                 f"{name} has the columns {names}, but y had {self._column_names} in "
                 "fit."
             )
-        if n_rows is not None and not hasattr(condition, "columns"):
+        if n_rows is not None and names_of(condition) is None:
             condition = _array(condition)
             if condition.shape in ((), (n_columns,) if n_columns > 1 else ()):
                 condition = np.tile(condition.reshape(1, -1), (n_rows, 1))
@@ -246,15 +250,14 @@ def _warn_of_labels(column, number):
 
 def _column_names(y):
     """Return the names of a frame's columns if they are strings, else None."""
-    names = list(getattr(y, "columns", ()))
+    names = names_of(y)
     return names if names and all(isinstance(name, str) for name in names) else None
 
 
 def _columns(y, name):
     """Return the columns of y as 1-D arrays, and whether y had one dimension."""
-    if hasattr(y, "columns"):
-        columns, flat = [np.asarray(y[column]) for column in y.columns], False
-    else:
+    columns, flat = list(columns_of(y).values()), False
+    if not columns:
         array = _array(y)
         if array.ndim not in (1, 2):
             raise ValueError(

@@ -7,7 +7,6 @@ from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from skae.autoencoders.variational.evidence import EvidenceModel
-from skae.data.samples import Samples
 
 _COMPARED = 4  # conditions of a row whose bound is computed to find the most probable
 
@@ -93,7 +92,7 @@ class ConditionInference(EvidenceModel):
             In the order of `conditions_`; each row sums to one.
         """
         check_is_fitted(self)
-        samples = Samples(self._codec.rows(self, X))
+        samples = super()._samples(X)
         known = np.arange(len(self._conditions.combinations))
         chosen = np.tile(known, (len(samples), 1))
         return softmax(self._joint_bounds(samples, chosen), axis=1)

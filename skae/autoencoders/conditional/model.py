@@ -11,6 +11,7 @@ from skae.autoencoders.conditional.inference import ConditionInference
 from skae.autoencoders.conditional.module import ConditionalModule
 from skae.autoencoders.conditional.start import start_at_conditions
 from skae.data.checks import as_codes
+from skae.data.frames import in_memory
 from skae.data.reservoir import sampled
 from skae.roles.latent import check_count, interpolated
 from skae.training.seeds import draw_seed, make_generator
@@ -183,7 +184,7 @@ class ConditionalModel(ConditionInference):
             one.
         """
         check_is_fitted(self)
-        return self._errors(self._samples(X, condition), X, per_feature)
+        return self._errors(X, per_feature, condition)
 
     # -- rows to rows
 
@@ -205,6 +206,7 @@ class ConditionalModel(ConditionInference):
             In units of X.
         """
         check_is_fitted(self)
+        X = in_memory(X)
         if from_condition is None and not self._conditions.are_labels:
             from_condition = condition
         samples = self._samples(X, from_condition)
