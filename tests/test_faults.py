@@ -327,10 +327,23 @@ def test_callbacks_share_what_they_hold(small):
     assert given.found is found
 
 
-def test_a_loss_of_the_history_may_be_scored(small):
-    scoring = PassthroughScoring("train_loss", on_train=True)
-    model = Autoencoder(2, callbacks=[scoring], **SHARED).fit(small)
+@pytest.mark.parametrize("on_train", [True, False])
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_loss_of_the_history_may_be_scored(on_train, watched, small):
+    scoring = [PassthroughScoring("train_loss", on_train=on_train)]
+    if watched:
+        scoring.append(_Watching())
+    model = Autoencoder(2, callbacks=scoring, **SHARED).fit(small)
     assert "train_loss_best" in model.history_[-1]
+    plain = Autoencoder(2, **SHARED).fit(small)
+    assert model.history_[-1]["train_loss"] == pytest.approx(
+        plain.history_[-1]["train_loss"], rel=1e-5
+    )
+
+
+class _Watching(Callback):
+    def on_batch_end(self, net, **kwargs):
+        pass
 
 
 # -- Ctrl-C

@@ -201,8 +201,7 @@ class Net(skorch.NeuralNet):
                 step = step_fn(prepare(batch), **fit_params)
                 losses.add(step, batch, self.criterion_.terms)
                 if self.watched:
-                    self.history.record_batch(f"{prefix}_loss", step["loss"].item())
-                    self.history.record_batch(f"{prefix}_batch_size", len(batch.x))
+                    self._record_batch(prefix, step["loss"].item(), len(batch.x))
                     self.notify(
                         "on_batch_end",
                         batch=(batch.x, batch.x),
@@ -211,6 +210,11 @@ class Net(skorch.NeuralNet):
                     )
                     self._set_mode(training)
         self._record(losses, training, prefix)
+
+    def _record_batch(self, prefix, loss, n_rows):
+        self.history.record_batch(f"{prefix}_loss", loss)
+        for each in ("train", "valid"):  # a callback's `on_train` may be either
+            self.history.record_batch(f"{each}_batch_size", n_rows)
 
     def _record(self, losses, training, prefix):
         """Write an epoch's losses into the history."""
@@ -221,8 +225,7 @@ class Net(skorch.NeuralNet):
             raise ValueError(DIVERGED.format(f"the {prefix} loss", self.lr))
         if not self.watched:  # callbacks may read the last batch of an epoch
             self.history.new_batch()
-            self.history.record_batch(f"{prefix}_loss", mean)
-            self.history.record_batch(f"{prefix}_batch_size", losses.n_rows)
+            self._record_batch(prefix, mean, losses.n_rows)
         lowest = min(row.get(f"{prefix}_loss", np.inf) for row in self.history)
         self.history.record(f"{prefix}_loss", mean)
         self.history.record(f"{prefix}_batch_count", losses.n_batches)
