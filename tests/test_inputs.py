@@ -432,3 +432,8 @@ def test_importing_skae_imports_nothing_optional():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "[]"
+
+
+def test_targets_elsewhere_are_not_read(small):
+    y = torch.zeros((len(small), 2), device="meta")
+    assert _model().fit(small, y).n_features_in_ == small.shape[1]

@@ -93,7 +93,13 @@ def as_codes(estimator, X, n_components):
 def warn_of_targets(estimator, y):
     """Warn of a y that looks like what rows are to become: it is not read."""
     shape = np.shape(y) if isinstance(y, list) else getattr(y, "shape", ())
-    if len(shape) > 1 and shape[1] > 1 and np.asarray(y).dtype.kind in "fiu":
+    if len(shape) < 2 or shape[1] < 2:
+        return
+    try:
+        kind = np.asarray(y).dtype.kind
+    except (TypeError, RuntimeError):  # of a tensor elsewhere, which is not read
+        return
+    if kind in "fiu":
         warnings.warn(
             f"{type(estimator).__name__} reconstructs X and does not read y, which has "
             f"{shape[1]} columns of numbers here.",

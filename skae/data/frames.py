@@ -80,7 +80,8 @@ def columns_of(X):
 
 def repeated_column(X):
     """Return the first name that several columns of a frame have, or None."""
-    names = names_of(X) or list(getattr(X, "columns", ()))
+    columns = getattr(X, "column_names", getattr(X, "columns", ()))
+    names = names_of(X) or list(columns)
     return next((name for name in names if names.count(name) > 1), None)
 
 

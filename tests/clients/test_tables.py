@@ -61,7 +61,7 @@ def test_pyarrow(small):
     np.testing.assert_array_equal(np.asarray(rows[0]), expected.reconstruct(small))
     with pytest.raises(ValueError, match="feature names should match"):
         model.transform(X.rename_columns(NAMES[::-1]))
-    with pytest.raises(ValueError, match="unique column names"):
+    with pytest.raises(ValueError, match="Column 'a' of X occurs more than once"):
         model.fit(X.rename_columns(["a", *NAMES[:-1]]))
     dates = X.set_column(0, "a", pa.array(pd.date_range("2020", periods=60)))
     for method in ("fit", "transform"):
