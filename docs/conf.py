@@ -98,6 +98,13 @@ html_css_files = ["skae.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "header_links_before_dropdown": 6,
+    "secondary_sidebar_items": {
+        "**": ["page-toc"],
+        "index": [],
+        "source": [],
+        "genindex": [],
+        "search": [],
+    },
     "navigation_with_keys": False,
     "show_prev_next": False,
 }

@@ -25,6 +25,3 @@ for ax, (name, values), unit in zip(
 ):
     ax.plot(widths, values, marker="o")
     ax.set(xlabel="n_components", ylabel=f"held-out score, {unit}", title=name)
-
-print({name: np.round(values, 3) for name, values in scores.items()})
-print(np.sort(variational.transform(train).var(axis=0))[::-1].round(2))

@@ -38,4 +38,3 @@ ax.errorbar(
 ax.axvline(search.best_params_["autoencoder__n_components"], color="k", ls=":")
 ax.set_xscale("log", base=2)
 ax.set(xticks=widths, xticklabels=widths, xlabel="n_components", ylabel="accuracy")
-print(search.best_params_, results["mean_test_score"].round(3), results["std_test_score"].round(3))
