@@ -267,10 +267,12 @@ def draw_days(series, days, periods):
         if score == days[day - pd.Timedelta(days=4) : day + pd.Timedelta(days=4)].max():
             below.annotate(
                 f"{day.day} {day:%b}", (day + pd.Timedelta(hours=12), score),
-                ha="center", va="bottom", fontsize=9,
+                ha="left" if inside[days.index.get_loc(day)] else "right",
+                va="bottom", fontsize=9,
             )  # fmt: skip
     below.set_ylabel("mean squared error\nof the day, 4 components")
-    below.set_xlim(days.index[0], days.index[-1] + pd.Timedelta(days=1))
+    room = pd.Timedelta(days=7)  # for the label of the first day
+    below.set_xlim(days.index[0] - room, days.index[-1] + room)
     below.set_ylim(0, 1.12 * days.max())
     figure.savefig(PICTURES / "taxi.png", dpi=110)
 

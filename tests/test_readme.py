@@ -1,17 +1,31 @@
-"""README's code runs as it stands."""
+"""README's code, and that of the pages, runs as it stands."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("code", BLOCKS, ids=range(len(BLOCKS)))
 def test_python_blocks_run(code, capsys):
     exec(compile(code, "README.md", "exec"), {})
+
+
+# Pages whose examples are whole, one after the other.
+@pytest.mark.parametrize(
+    "page", ["guide", "objectives/conditional", "architectures/series"]
+)
+def test_python_blocks_of_a_page_run(page):
+    source = (ROOT / "docs" / f"{page}.rst").read_text()
+    blocks = re.findall(r"code-block:: python\n\n((?:   .*\n|\n)+)", source)
+    assert blocks
+    names = {}
+    for block in blocks:
+        exec(compile(re.sub("(?m)^   ", "", block), page, "exec"), names)
 
 
 def test_the_first_example_is_ten_lines_and_prints():

@@ -28,7 +28,7 @@ class CodeTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Returns
         -------
-        codes : ndarray of shape (n_samples, n_components_)
+        codes : ndarray of shape (n_samples, n_components)
             In the dtype of X if that is a float.
         """
         check_is_fitted(self)
@@ -84,7 +84,7 @@ class CodeTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_components_)
+        X : array-like of shape (n_samples, n_components)
 
         Returns
         -------
@@ -124,7 +124,7 @@ class CodeTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Returns
         -------
-        names : ndarray of str of shape (n_components_,)
+        names : ndarray of str of shape (n_components,)
         """
         check_is_fitted(self)
         return super().get_feature_names_out(

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from skae import Autoencoder, Recurrent
 
@@ -20,11 +21,18 @@ model = Autoencoder(
     random_state=0,
 ).fit(X[:200])
 codes = model.transform(X[200:])
-figure, axes = plt.subplots(2, 3, figsize=(7, 3.4), layout="constrained", sharey=True)
+figure, axes = plt.subplots(2, 3, figsize=(7.5, 4), layout="constrained", sharey=True)
 for ax, row, told in zip(
     axes.flat, X[200:], model.inverse_transform(codes), strict=False
 ):
     ax.plot(row, label="series")
     ax.plot(told, "--", label="from the code")
-axes[0, 0].legend(frameon=False, fontsize=7)
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+figure.supxlabel("step", fontsize="medium")
+figure.legend(
+    *axes[0, 0].get_legend_handles_labels(),
+    loc="outside lower right",
+    ncols=2,
+    frameon=False,
+)
 figure.suptitle("Unseen series and what four numbers tell of them, length included")

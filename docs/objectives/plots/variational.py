@@ -33,7 +33,8 @@ left.set(
     xlabel="divergence (nats per row)",
     ylabel="reconstruction (nats per row)",
     title="Digits, 16 components",
-    xlim=(0, 1.8 * max(kl)),
+    xlim=(0, 1.9 * max(kl)),
+    ylim=(min(errors) - 0.5, max(errors) + 1),
 )
 rows = [
     np.pad(model.sample(6, random_state=0).reshape(6, 8, 8), ((0, 0), (1, 1), (1, 1)))

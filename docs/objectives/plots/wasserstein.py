@@ -17,7 +17,7 @@ figure, axes = plt.subplots(
 )
 for (top, bottom), (title, model) in zip(axes.T, models.items(), strict=True):
     codes = model.fit_transform(X)
-    top.scatter(*codes.T, c=y, cmap="tab10", s=3)
+    points = top.scatter(*codes.T, c=y, cmap="tab10", s=4)
     top.set(title=title)
     if hasattr(model, "sample"):
         top.set(xlim=(-4, 4), ylim=(-4, 4))
@@ -29,3 +29,6 @@ for (top, bottom), (title, model) in zip(axes.T, models.items(), strict=True):
     bottom.imshow(np.block([list(rows[:6]), list(rows[6:])]), cmap="gray_r", vmin=0)
     bottom.axis("off")
 axes[0, 0].set_ylabel("codes of digits")
+figure.legend(
+    *points.legend_elements(), title="digit", loc="outside right upper", frameon=False
+)

@@ -83,7 +83,7 @@ class ConditionalModel(ConditionInference):
 
         Returns
         -------
-        codes : ndarray of shape (n_samples, n_components_)
+        codes : ndarray of shape (n_samples, n_components)
             In the dtype of X if that is a float.
         """
         check_is_fitted(self)
@@ -100,7 +100,7 @@ class ConditionalModel(ConditionInference):
 
         Returns
         -------
-        mean, std : ndarray of shape (n_samples, n_components_)
+        mean, std : ndarray of shape (n_samples, n_components)
             The mean is what `transform` returns.
         """
         check_is_fitted(self)
@@ -223,7 +223,7 @@ class ConditionalModel(ConditionInference):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_components_)
+        X : array-like of shape (n_samples, n_components)
         condition : array-like, default=None
             Of the rows, or one for all. None is the mean over `conditions_`, weighted
             by `condition_prior_`: what the model expects of a code alone. Where lengths

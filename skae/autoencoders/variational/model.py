@@ -172,7 +172,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
 
         Returns
         -------
-        mean, std : ndarray of shape (n_samples, n_components_)
+        mean, std : ndarray of shape (n_samples, n_components)
             The mean is what `transform` returns.
         """
         check_is_fitted(self)
