@@ -115,6 +115,7 @@ html_sidebars = {
     for name in (
         "index",
         "guide",
+        "packages",
         "design",
         "extending",
         "benchmarks",

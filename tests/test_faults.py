@@ -561,6 +561,8 @@ def test_plain_modules_are_the_estimator(kind, architecture, rng):
     model = kind(3, architecture=architecture, **SHARED).fit(X)
     x = torch.from_numpy(X).requires_grad_()
     codes, rows = model.encoder_(x), model.reconstructor_(x)
+    assert torch.equal(model.encoder_(x.double()), codes)
+    assert torch.equal(model.decoder_(codes.double()), model.decoder_(codes))
     np.testing.assert_allclose(codes.detach(), model.transform(X), atol=1e-5)
     made = model.decoder_(codes).detach().flatten(1)
     np.testing.assert_allclose(made, model.reconstruct(X).reshape(60, 16), atol=1e-4)

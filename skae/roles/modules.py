@@ -66,7 +66,8 @@ class Encoder(_InUnits):
 
     def forward(self, x):
         """Return the codes of rows."""
-        return self.module.encode(Batch((x.flatten(1) - self.centre) / self.scale))
+        x = x.flatten(1).to(self.centre.dtype)
+        return self.module.encode(Batch((x - self.centre) / self.scale))
 
 
 class Decoder(_InUnits):
@@ -78,5 +79,6 @@ class Decoder(_InUnits):
 
     def forward(self, code):
         """Return the rows that codes stand for."""
+        code = code.to(self.centre.dtype)
         rows = self.read(self.module.decode(code, Batch()))
         return (rows * self.scale + self.centre).unflatten(1, self.shape)

@@ -6,12 +6,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.clients.guide import NAMES, quick
+from tests.clients.page import NAMES, quick
 
 
 @pytest.fixture
 def given(small, tmp_path, monkeypatch):
-    """What the code of the guide finds: rows, a pipeline, an empty folder."""
+    """What the code of the page finds: rows, a pipeline, an empty folder."""
     monkeypatch.chdir(tmp_path)
     frame = pd.DataFrame(small, columns=NAMES)
     frame["kind"] = ["red", "blue"] * 30

@@ -6,7 +6,7 @@ from sklearn.pipeline import make_pipeline
 
 from skae import Recurrent, SubwordTokenizer
 from skae.persistence import TRUSTED_TYPES
-from tests.clients.guide import QUICK, quick, run
+from tests.clients.page import QUICK, quick, run
 from tests.discovery import CONDITIONAL, DETECTORS, ESTIMATORS, fitted, name_of
 from tests.saved import saved
 
@@ -34,7 +34,7 @@ def test_mlflow(given, tmp_path, small):
 def test_skops(given, small):
     pytest.importorskip("skops")
     expected = given["pipe"].transform(small)
-    loaded = run("Saving", given)["pipe"]
+    loaded = run("skops", given)["pipe"]
     np.testing.assert_array_equal(loaded.transform(small), expected)
 
 

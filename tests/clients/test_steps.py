@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import Autoencoder, Dense
-from tests.clients.guide import quick, run
+from tests.clients.page import quick, run
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from skae import SubwordTokenizer
-from tests.clients.guide import NAMES, QUICK, quick
+from tests.clients.page import NAMES, QUICK, quick
 from tests.discovery import CONDITIONAL, ESTIMATORS
 
 pytestmark = [

@@ -5,7 +5,7 @@ import pytest
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from skae import Dense
-from tests.clients.guide import quick, run
+from tests.clients.page import quick, run
 
 pytestmark = [
     pytest.mark.slow,

@@ -1,4 +1,4 @@
-"""The code of the guide, as tests of other packages run it."""
+"""The code of the page on other packages, as their tests run it."""
 
 import re
 import textwrap
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from skae import Autoencoder
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "guide.rst").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "packages.rst").read_text()
 NAMES = list("abcde")
 QUICK = dict(max_epochs=3, random_state=0)
 
@@ -17,9 +17,9 @@ def quick(n_components="auto", **parameters):
 
 
 def run(heading, names):
-    """Run the code below a heading of the guide; return the names that it defines."""
-    below = re.split(rf"(?m)^{heading}\n(?:-+|~+)\n", GUIDE)[1]
-    section = re.split(r"(?m)^.+\n(?:---+|~~~+)\n", below)[0]
+    """Run the code below a heading of the page; return the names that it defines."""
+    below = re.split(rf"(?m)^{heading}\n-+\n", PAGE)[1]
+    section = re.split(r"(?m)^.+\n---+\n", below)[0]
     blocks = re.findall(r"(?m)^\.\. code-block:: python\n((?:\n|   .*\n)+)", section)
     exec("".join(map(textwrap.dedent, blocks)), names)
     return names
