@@ -98,7 +98,7 @@ html_static_path = ["_static"]
 html_css_files = ["skae.css"]
 html_show_sourcelink = False
 html_theme_options = {
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 7,
     "secondary_sidebar_items": {
         "**": ["page-toc"],
         "index": [],
