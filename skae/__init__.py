@@ -21,6 +21,7 @@ from skae.autoencoders import (
 from skae.corruption import (
     Corruption,
     GaussianNoise,
+    HiddenCells,
     MaskingNoise,
     SaltAndPepperNoise,
     SwapNoise,
@@ -59,6 +60,7 @@ __all__ = [
     "Dense",
     "Gaussian",
     "GaussianNoise",
+    "HiddenCells",
     "Huber",
     "KLSparsity",
     "L1",

@@ -22,6 +22,7 @@ class Corruption(BaseEstimator):
 
     kinds = ("number", "code")  # of fields that it is for; "token": tokens of tokens
     spares_encoder = False  # whether it is for decoders that are fed with the row
+    hides_cells = False  # whether cells become missing by it
 
     _parameter_constraints = {}
 
@@ -265,6 +266,61 @@ class WordDropout(Corruption):
         """Return x with tokens replaced; see :class:`Corruption`."""
         unknown = torch.full_like(x, self.token)
         return torch.where(_chosen(x, self.rate, generator), unknown, x)
+
+
+@dataclass(eq=False, repr=False)
+class HiddenCells(Corruption):
+    """Hides a share of the observed cells from the encoder, as if they were missing.
+
+    Training then reconstructs hidden cells from the others, and learns what to make of
+    rows with gaps (He et al. 2022, for images; Du et al. 2024, for tables).
+
+    Parameters
+    ----------
+    rate : float, default=0.3
+        Probability of each observed cell to be hidden, in [0, 1]. Not used for
+        ``pattern="rows"``.
+    pattern : {"random", "rows"}, default="random"
+        Which cells are hidden: any, or those that another row of the batch misses.
+
+    References
+    ----------
+    He, K., Chen, X., Xie, S., Li, Y., Dollar, P. and Girshick, R. (2022). Masked
+    autoencoders are scalable vision learners. Computer Vision and Pattern Recognition.
+
+    Du, T., Melis, L. and Wang, T. (2024). ReMasker: imputing tabular data with masked
+    autoencoding. International Conference on Learning Representations.
+
+    Examples
+    --------
+    >>> from skae import HiddenCells
+    >>> HiddenCells(0.5)
+    HiddenCells(rate=0.5)
+    """
+
+    rate: float = 0.3
+    _: KW_ONLY
+    pattern: str = "random"
+
+    hides_cells = True
+
+    _parameter_constraints = {
+        "rate": [_SHARE],
+        "pattern": [StrOptions({"random", "rows"})],
+    }
+
+    def corrupt_batch(self, batch, columns, generator):
+        """Return a batch with fewer observed cells; see :class:`Corruption`."""
+        marked = batch.marked()
+        if self.pattern == "rows":
+            rows = torch.randperm(
+                len(batch.x), generator=generator, device=batch.x.device
+            )
+            observed = marked.observed & marked.observed[rows]
+        else:
+            observed = marked.observed & ~_chosen(batch.x, self.rate, generator)
+        x = torch.where(observed | ~marked.observed, batch.x, columns.neutral)
+        return marked._replace(x=x, observed=observed)
 
 
 def _uniform(x, generator):

@@ -17,6 +17,7 @@ TRUSTED_TYPES = (
     "skae.autoencoders.variational.estimator.VariationalAutoencoder",
     "skae.autoencoders.wasserstein.WassersteinAutoencoder",
     "skae.corruption.GaussianNoise",
+    "skae.corruption.HiddenCells",
     "skae.corruption.MaskingNoise",
     "skae.corruption.SaltAndPepperNoise",
     "skae.corruption.SwapNoise",

@@ -239,6 +239,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
             or self.defaults.code_activation,
             "module__l1_penalty": self.l1_penalty,
             "module__lengths": columns.lengths,
+            "module__n_gaps": self._n_gaps(columns),
             "criterion__n_columns": len(columns.mean),
         }
         if self.corruption_ is not None:
@@ -333,7 +334,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
     def _in_units(self, epochs, samples):
         """Return epochs of a net's history with their losses in units of X."""
         names = self.criterion_class.losses
-        return self._network_loss.of_history(epochs, samples.X, names)
+        return self._network_loss.of_history(epochs, samples, names)
 
     def _warn_of_unfinished_training(self, trainer, samples):
         if trainer.interrupted:
@@ -345,7 +346,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
             return
         n_densities = 0
         if self.loss_.is_density:
-            n_densities = np.mean(self._network_loss.n_summed(samples.X))
+            n_densities = np.mean(samples.n_cells) if self.criterion_class.as_sum else 1
         falling = still_falling(
             self.history_,
             self.max_epochs_,
@@ -393,4 +394,6 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        of_tokens = getattr(self.architecture, "vocabulary_size", None)
+        tags.input_tags.allow_nan = not of_tokens
         return tags

@@ -39,6 +39,9 @@ class AutoencoderModule(nn.Module):
         Of rows of unequal length: see :class:`Lengths`.
     n_inputs : int or None
         What the decoder reads; None is n_components.
+    n_gaps : int or None
+        Columns, channels where lengths vary, whose cells may be missing: what stands
+        for a missing one is learned. None where training rows have no gaps.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class AutoencoderModule(nn.Module):
         columns=None,
         lengths=None,
         n_inputs=None,
+        n_gaps=None,
     ):
         super().__init__()
         n_inputs = n_components if n_inputs is None else n_inputs
@@ -70,6 +74,9 @@ class AutoencoderModule(nn.Module):
                 f"{type(architecture).__name__}.make_decoder must return a "
                 f"torch.nn.Module. Got {self.decoder!r}."
             )
+        self.missing = None
+        if n_gaps is not None:
+            self.missing = nn.Parameter(torch.zeros(n_gaps))
         self.lengths = None
         if lengths is not None:
             self.lengths = Lengths(n_inputs, *lengths)
@@ -83,8 +90,20 @@ class AutoencoderModule(nn.Module):
     def hidden(self, batch):
         """Return what the body makes of rows, shape (n, n_outputs)."""
         if self.lengths is None:
-            return self.body(batch.x)
-        return self.body(batch.x, batch.lengths)
+            return self.body(self.seen(batch))
+        return self.body(self.seen(batch), batch.lengths)
+
+    def seen(self, batch):
+        """Return the rows that the body reads, with what stands for missing cells."""
+        x, observed = batch.x, batch.observed
+        if self.missing is None or observed is None:
+            return x
+        n_values, n_columns = x.shape[1], len(self.missing)
+        lost = self.missing.repeat(n_values // n_columns) * ~observed
+        if batch.lengths is not None:
+            cells = torch.arange(n_values, device=x.device)
+            lost = lost * (cells < (batch.lengths * n_columns).unsqueeze(1))
+        return x + lost
 
     def encode(self, batch):
         """Return the code, shape (n, n_components)."""

@@ -92,6 +92,11 @@ class Objective(Parameters):
                 fault = "makes other numbers of tokens. Use WordDropout or SwapNoise"
             raise ValueError(f"corruption={self.corruption_!r} {fault}.")
 
+    def _n_gaps(self, columns):
+        """Return how many columns may have missing cells in training, or None."""
+        hides = getattr(self.corruption_, "hides_cells", False)
+        return len(columns.mean) if hides or columns.missing is not None else None
+
     def _starts_at_axes(self):
         """Tell whether :meth:`_start` makes use of principal axes."""
         return self.architecture_.has_linear_start(self._codec.shape)

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import torch
 
-from skae.data.batch import mean_of_rows
+from skae.data.batch import over_cells
 
 
 def start_at_axes(net, architecture, axes, rows, centre, variances=None):
@@ -51,9 +51,9 @@ def start_at_axes(net, architecture, axes, rows, centre, variances=None):
 
 
 def _mean_square(residuals, batch):
-    if batch.weight is None:
+    if batch.weight is None and batch.observed is None:
         return residuals.square().mean()
-    return mean_of_rows(residuals.square().mean(1), batch.weight)
+    return batch.mean(over_cells(residuals.square(), batch.observed))
 
 
 @contextmanager

@@ -11,8 +11,8 @@ class Batch(NamedTuple):
     Parameters
     ----------
     x : Tensor of shape (n_samples, n_values), or None
-        Flat rows, centred and scaled, 0 in cells that are not observed. None where
-        there are codes and no rows.
+        Flat rows, centred and scaled; a neutral value, mostly 0, in missing cells, 0
+        beyond the end of series. None where there are codes and no rows.
     observed : bool Tensor of shape (n_samples, n_values), or None
         Which cells are there; None is all of them.
     lengths : int Tensor of shape (n_samples,), or None
@@ -61,6 +61,20 @@ class Batch(NamedTuple):
             for tensor in self
         ]
         return [Batch(*of_each) for of_each in zip(*parts, strict=True)]
+
+    @classmethod
+    def joined(cls, parts):
+        """Return the rows of several batches, one after the other."""
+        if any(part.observed is not None for part in parts):
+            parts = [part.marked() for part in parts]
+        together = zip(*parts, strict=True)
+        return cls(*(None if of[0] is None else torch.cat(of) for of in together))
+
+    def marked(self):
+        """Return the batch with a mask of its cells, also where all are observed."""
+        if self.observed is not None:
+            return self
+        return self._replace(observed=torch.ones_like(self.x, dtype=torch.bool))
 
     def repeated(self, times):
         """Return the rows again and again: (times * n_samples, ...)."""

@@ -112,7 +112,9 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class RowCheck:
-    """Raise ValueError for values that are not finite or not within a field's range.
+    """Raise ValueError for infinite values, and those outside of a field's range.
+
+    NaN is a missing cell of a field of numbers, refused in any other.
 
     Parameters
     ----------
@@ -140,16 +142,20 @@ class RowCheck:
     def __call__(self, block, first_row=0):
         """Check the rows of a dense block; `first_row` is where in X it begins."""
         if block.dtype.kind == "f" and not np.isfinite(block.sum(dtype=np.float64)):
-            self._refuse(~np.isfinite(block), block, first_row)
+            self._refuse(np.isinf(block), block, first_row)
+            for field in self.fields.fields:
+                if field.kind != "number":
+                    missing = np.isnan(block[:, field.columns])
+                    self._refuse(missing, block, first_row, field)
         for field in self.fields.fields:
             allowed = field.range_within(self.value_range)
             if allowed == UNBOUNDED or not block.size:
                 continue
             # What rounding adds to a column scaled into the range is allowed.
             values = block[:, field.columns]
-            if values.min() < allowed[0] - _ROUNDING:
+            if np.fmin.reduce(values, axis=None) < allowed[0] - _ROUNDING:
                 self._refuse(values < allowed[0] - _ROUNDING, block, first_row, field)
-            if values.max() > allowed[1] + _ROUNDING:
+            if np.fmax.reduce(values, axis=None) > allowed[1] + _ROUNDING:
                 self._refuse(values > allowed[1] + _ROUNDING, block, first_row, field)
 
     def all(self, X):
@@ -160,6 +166,20 @@ class RowCheck:
         for start, stop in contiguous_blocks(X):
             self(dense_rows(X, slice(start, stop)), start)
 
+    def has_values(self, columns):
+        """Raise ValueError for a column of training rows without a single value."""
+        empty = columns.minimum > columns.maximum
+        if empty.any():
+            where = self._where(int(np.argmax(empty)))
+            raise ValueError(
+                f"{where[0].upper()}{where[1:]} of {self.name} has no value: every "
+                "cell is missing. Leave it out."
+            )
+
+    def _where(self, column):
+        name = self.fields.name(column)
+        return self.place(column) if name is None else f"column {str(name)!r}"
+
     def _refuse(self, refused, block, first_row, field=None):
         """Say what the first refused value is, of those of a field or of the block."""
         if not refused.any():  # finite values whose sum is not
@@ -167,9 +187,7 @@ class RowCheck:
         row, column = np.argwhere(refused)[0]
         column += 0 if field is None else field.columns.start
         value = block[row, column]
-        where = self.place(column)
-        if self.fields.name(column) is not None:
-            where = f"column {str(self.fields.name(column))!r}"
+        where = self._where(column)
         row += first_row
         if self.ragged is not None:
             row, step = self.ragged.row_and_step(row)
@@ -177,8 +195,8 @@ class RowCheck:
         where = f"(row {row}, {where})"
         if np.isnan(value):
             raise ValueError(
-                f"Input {self.name} contains NaN {where}. {self.owner} does not accept "
-                "missing values: impute them first (SimpleImputer) or drop the rows."
+                f"Input {self.name} contains NaN {where}. {self.owner} accepts missing "
+                "values among numbers only."
             )
         if np.isinf(value):
             raise ValueError(

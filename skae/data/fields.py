@@ -84,22 +84,28 @@ class Fields:
             scaled[field.columns] = field.kind == "number" and is_free
         fields = tuple(fields)
         if not scaled.any():
-            return Fields(fields)
+            return Fields(fields, Scaling(neutral=columns.mean))
         scale = float(np.sqrt(columns.variance[scaled].mean())) or 1.0
         if scaled.all():
             return Fields(fields, Scaling(columns.mean, scale))
         centre = np.where(scaled, columns.mean, 0.0)
-        return Fields(fields, Scaling(centre, np.where(scaled, scale, 1.0)))
+        scale = np.where(scaled, scale, 1.0)
+        neutral = np.where(scaled, 0.0, columns.mean)
+        return Fields(fields, Scaling(centre, scale, neutral))
 
     def statistics(self, columns):
         """Return what corruptions ask for, in the units that the network sees."""
         centre, scale = self.scaling.centre, self.scaling.scale
         if centre is None:
             centre = np.zeros_like(columns.mean)
+        neutral = self.scaling.neutral
+        if neutral is None:
+            neutral = np.zeros_like(columns.mean)
         return ColumnStatistics(
             mean=(columns.mean - centre) / scale,
             std=np.sqrt(columns.variance) / scale,
             minimum=(columns.minimum - centre) / scale,
             maximum=(columns.maximum - centre) / scale,
             zero=-centre / scale,
+            neutral=neutral,
         )

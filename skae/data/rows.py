@@ -8,6 +8,7 @@ block. Where a scaled copy of all rows is small, or fits an accelerator, it is k
 import numpy as np
 import torch
 
+from skae.data.batch import Batch
 from skae.data.ragged import Ragged
 from skae.data.samples import BLOCK_BYTES, rows_per_block
 
@@ -106,11 +107,7 @@ class Rows(torch.utils.data.Dataset):
         parts = [
             self.take(slice(start, start + step)) for start in range(0, len(self), step)
         ]
-        joined = (
-            None if part[0] is None else torch.cat(part)
-            for part in zip(*parts, strict=True)
-        )
-        self._copy = parts[0]._make(joined)
+        self._copy = Batch.joined(parts)
         return self
 
     def _room(self):

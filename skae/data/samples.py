@@ -1,10 +1,12 @@
 """Rows of X and what accompanies them, as arrays; how they are cut into blocks."""
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 
 from skae._sklearn import check_sample_weight
+from skae.data.ragged import Ragged
 
 BLOCK_BYTES = 2**21  # of prepared rows: about what a core's cache holds
 HIDDEN_FACTOR = 16  # times as large a block may a layer's output be
@@ -46,6 +48,23 @@ class Samples:
         """That of X."""
         return self.X.dtype
 
+    @cached_property
+    def n_cells(self):
+        """How many cells are observed: of every row, or of each, where they differ."""
+        X = self.X
+        if isinstance(X, Ragged):
+            lost = missing_cells(X.steps)
+            n_cells = X.lengths * X.steps.shape[1]
+            if lost is None:
+                return n_cells
+            return n_cells - np.add.reduceat(lost.sum(axis=1), X.starts)
+        n_missing = np.zeros(X.shape[0], dtype=np.int64)
+        for start, stop in contiguous_blocks(X):
+            lost = missing_cells(dense_rows(X, slice(start, stop)))
+            if lost is not None:
+                n_missing[start:stop] = lost.sum(axis=1)
+        return X.shape[1] - n_missing if n_missing.any() else X.shape[1]
+
     @property
     def n_observations(self):
         """The sum of the weights; the number of rows where there are none."""
@@ -85,6 +104,14 @@ def working_dtype(dtype):
     """
     wide = np.result_type(dtype, np.float32)
     return wide if wide.itemsize <= 8 else np.dtype(np.float64)
+
+
+def missing_cells(block):
+    """Return where a block is NaN, None if nowhere."""
+    if block.dtype.kind != "f" or np.isfinite(block.sum(dtype=np.float64)):
+        return None
+    missing = np.isnan(block)
+    return missing if missing.any() else None
 
 
 def dense_rows(X, rows):

@@ -7,7 +7,7 @@ import torch
 
 from skae.data.batch import Batch
 from skae.data.ragged import Ragged
-from skae.data.samples import dense_rows, working_dtype
+from skae.data.samples import dense_rows, missing_cells, working_dtype
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,13 @@ class Scaling:
     centre : ndarray of float64 of shape (n_columns,), or None
         None leaves rows as they are. Columns are channels where lengths vary.
     scale : float or ndarray of shape (n_columns,)
+    neutral : ndarray of shape (n_columns,), or None
+        What a network sees of missing cells, in its units; None is 0, the centre.
     """
 
     centre: np.ndarray | None = None
     scale: float | np.ndarray = 1.0
+    neutral: np.ndarray | None = None
 
     def batch(self, samples, rows, dtype, out=None):
         """Return the :class:`Batch` of some samples, on the CPU.
@@ -44,13 +47,16 @@ class Scaling:
             lengths = torch.from_numpy(samples.lengths[rows])
         if isinstance(X, Ragged):
             X = X[rows]
-            steps = self.forward(X.steps, slice(None), dtype).numpy()
-            x = torch.from_numpy(Ragged(steps, X.lengths).toarray())
+            steps, there = self.filled(self.forward(X.steps, slice(None), dtype))
+            x = torch.from_numpy(Ragged(steps.numpy(), X.lengths).toarray())
             lengths = torch.from_numpy(X.lengths)
             cells = torch.arange(x.shape[1])
             observed = cells < (lengths * X.steps.shape[1]).unsqueeze(1)
+            if there is not None:
+                there = Ragged(there.numpy(), X.lengths).toarray()
+                observed &= torch.from_numpy(there)
         else:
-            x = self.forward(X, rows, dtype, out)
+            x, observed = self.filled(self.forward(X, rows, dtype, out))
         others = (
             None if values is None else torch.from_numpy(values[rows]).to(x.dtype)
             for values in (samples.condition, samples.target, samples.weight)
@@ -85,6 +91,38 @@ class Scaling:
         if centred is not view:
             view[...] = centred
         return tensor
+
+    def seen(self, X, rows):
+        """Return rows of X, a slice or positions, as a network sees them: an array."""
+        x = dense_rows(X, rows)
+        if self.centre is not None:
+            x = (x - self.centre) / self.scale
+        missing = missing_cells(x)
+        if missing is None:
+            return x
+        return np.where(missing, 0.0 if self.neutral is None else self.neutral, x)
+
+    def filled(self, x):
+        """Return rows with a neutral value in missing cells, and which are observed.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_columns)
+            NaN where a cell is missing. It is not changed.
+
+        Returns
+        -------
+        x : Tensor of the same shape
+        observed : bool Tensor of the same shape, or None where nothing is missing
+        """
+        if x.sum().isfinite():  # one read, where there are no gaps
+            return x, None
+        missing = x.isnan()
+        if not missing.any():
+            return x, None
+        if self.neutral is None:
+            return x.masked_fill(missing, 0.0), ~missing
+        return torch.where(missing, torch.from_numpy(self.neutral).to(x), x), ~missing
 
     def inverse(self, values):
         """Return rows in units of X, in their own dtype, a Ragged if they are one."""

@@ -7,7 +7,12 @@ import numpy as np
 import scipy.linalg
 
 from skae.data.ragged import Ragged
-from skae.data.samples import contiguous_blocks, dense_rows, working_dtype
+from skae.data.samples import (
+    contiguous_blocks,
+    dense_rows,
+    missing_cells,
+    working_dtype,
+)
 
 _WIDEST_COVARIANCE = 2048  # columns; beyond, axes come from a sample of rows
 _SAMPLE_ELEMENTS = 2**23  # size of that sample
@@ -28,6 +33,7 @@ class Columns:
     minimum: np.ndarray  # (n_features,), float64
     maximum: np.ndarray  # (n_features,), float64
     covariance: np.ndarray | None  # (n_features, n_features), float64
+    missing: np.ndarray | None = None  # (n_features,), the share of its cells
     # Mean and deviation of the logarithms of lengths that vary, and the longest.
     lengths: tuple | None = None
 
@@ -43,6 +49,7 @@ class ColumnStatistics(NamedTuple):
     minimum: object
     maximum: object
     zero: object  # where a value of 0 of X is
+    neutral: object  # what stands for a missing cell
 
 
 def describe(samples, *, with_covariance, check):
@@ -57,9 +64,11 @@ def describe(samples, *, with_covariance, check):
     """
     X, weight = samples.X, samples.weight
     if not isinstance(X, Ragged):
-        return describe_columns(
+        columns = describe_columns(
             X, with_covariance=with_covariance, check=check, weight=weight
         )
+        check.has_values(columns)
+        return columns
     check.all(X)
     columns = describe_columns(
         X.steps,
@@ -67,6 +76,7 @@ def describe(samples, *, with_covariance, check):
         check=check,
         weight=None if weight is None else np.repeat(weight, X.lengths),
     )
+    check.has_values(columns)
     return replace(columns, lengths=_describe_lengths(X.lengths, weight))
 
 
@@ -97,7 +107,7 @@ def describe_columns(X, *, with_covariance, check, weight=None):
     )
     # A covariance of every `step`-th block is enough where all would take minutes.
     step = max(1, int(n_rows * n_features**2 / _COVARIANCE_WORK))
-    shift = None
+    shift, gaps = None, _Gaps()
     total = np.zeros(n_features)
     minimum, maximum = np.full(n_features, np.inf), np.full(n_features, -np.inf)
     squares = np.zeros(n_features)
@@ -106,36 +116,46 @@ def describe_columns(X, *, with_covariance, check, weight=None):
     for number, (start, stop) in enumerate(contiguous_blocks(X)):
         block = dense_rows(X, slice(start, stop))
         check(block, start)
-        np.minimum(minimum, block.min(axis=0), out=minimum)
-        np.maximum(maximum, block.max(axis=0), out=maximum)
+        missing = missing_cells(block)
+        np.fmin(minimum, np.fmin.reduce(block, axis=0), out=minimum)
+        np.fmax(maximum, np.fmax.reduce(block, axis=0), out=maximum)
         # C order, whatever X has: sums repeat bit for bit in one order only.
         dtype = working_dtype(X.dtype)
         if 0 < (maximum - minimum).max() < _SMALL_SPREAD:  # whose squares are none
             dtype = np.dtype(np.float64)
         block = np.ascontiguousarray(block, dtype=dtype)
         if shift is None:  # sums about a typical row lose no digits
-            shift = block.mean(axis=0, dtype=np.float64)
+            shift = _mean(block, missing)
         block = block - shift.astype(block.dtype)
         counted, n_counted = block, len(block)
+        if missing is not None:
+            block[missing] = 0.0
         if weight is not None:
             counted = block * weight[start:stop, None]
             n_counted = weight[start:stop].sum()
+        is_sampled = with_covariance and number % step == 0
+        if missing is not None:
+            of_rows = None if weight is None else weight[start:stop, None]
+            gaps.add(missing, of_rows, with_pairs=is_sampled)
         block_total = counted.sum(axis=0, dtype=np.float64)
         total += block_total
-        if with_covariance and number % step == 0:
+        if is_sampled:
             products += counted.T @ block
             sampled_total += block_total
             n_sampled += n_counted
         if not with_covariance or step > 1:
             squares += np.einsum("ij,ij->j", counted, block, dtype=np.float64)
-    offset = total / n_observations
+    n_observed = gaps.rest(n_observations)
+    offset = total / n_observed
     covariance = None
     if with_covariance:
-        sampled_offset = sampled_total / n_sampled
-        covariance = products / n_sampled - np.outer(sampled_offset, sampled_offset)
+        n_together = gaps.rest(n_sampled, of_pairs=True)
+        n_each = np.diagonal(n_together) if np.ndim(n_together) else n_together
+        sampled_offset = sampled_total / n_each
+        covariance = products / n_together - np.outer(sampled_offset, sampled_offset)
         if step == 1:
             squares = np.diag(products)
-    variance = np.maximum(squares / n_observations - offset**2, 0.0)
+    variance = np.maximum(squares / n_observed - offset**2, 0.0)
     dtype = working_dtype(X.dtype)
     if not variance.mean() < _LARGEST_VARIANCE * np.finfo(dtype).max:
         raise ValueError(
@@ -152,7 +172,43 @@ def describe_columns(X, *, with_covariance, check, weight=None):
     noise = (np.finfo(working_dtype(X.dtype)).eps * np.abs(shift + offset)) ** 2
     variance[variance <= 4 * noise] = 0.0
     mean = shift + offset
-    return Columns(n_rows, mean, variance, minimum, maximum, covariance)
+    missing = None if gaps.columns is None else gaps.columns / n_observations
+    return Columns(n_rows, mean, variance, minimum, maximum, covariance, missing)
+
+
+class _Gaps:
+    """How much is missing of columns, and of pairs of them: None where nothing is."""
+
+    def __init__(self):
+        self.columns = None
+        self.pairs = None
+
+    def add(self, missing, weight, *, with_pairs):
+        """Count the missing cells of a block, each row by its weight."""
+        weighted = missing.astype(np.float64)
+        if weight is not None:
+            weighted *= weight
+        of_columns = weighted.sum(axis=0)
+        self.columns = of_columns + (0.0 if self.columns is None else self.columns)
+        if with_pairs:
+            either = of_columns[:, None] + of_columns - weighted.T @ missing
+            self.pairs = either + (0.0 if self.pairs is None else self.pairs)
+
+    def rest(self, total, *, of_pairs=False):
+        """Return how many of the rows have a value, or values in both columns."""
+        lost = self.pairs if of_pairs else self.columns
+        if lost is None:
+            return total
+        rest = total - lost
+        return np.where(rest > 0, rest, 1.0)  # sums over none are 0
+
+
+def _mean(block, missing):
+    """Return the mean of the observed values of each column, 0 of none."""
+    if missing is None:
+        return block.mean(axis=0, dtype=np.float64)
+    total = np.where(missing, 0.0, block).sum(axis=0, dtype=np.float64)
+    return total / np.maximum(len(block) - missing.sum(axis=0), 1)
 
 
 def _describe_lengths(lengths, weight=None):
@@ -195,6 +251,8 @@ def principal_axes(samples, columns, *, limit, rng):
         if n_sample < n_rows:
             rows = np.sort(rng.choice(n_rows, n_sample, replace=False))
         centred = dense_rows(X, rows).astype(np.float64) - columns.mean
+        if columns.missing is not None:
+            centred[np.isnan(centred)] = 0.0
         total = len(rows)
         if weight is not None:
             centred *= np.sqrt(weight[rows, None])

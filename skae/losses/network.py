@@ -53,23 +53,19 @@ class NetworkLoss:
             )
         return cls(*scaled, as_sum, as_sum or loss.is_density)
 
-    def n_summed(self, X):
-        """Return how many cells the loss of a row sums up; a mean is one."""
-        if not self.as_sum:
-            return 1
-        if isinstance(X, Ragged):
-            return X.lengths * X.steps.shape[1]
-        return X.shape[1]
+    def shift_of(self, samples):
+        """Return what is added to the losses of rows: the shift of each cell summed."""
+        return self.shift * (samples.n_cells if self.as_sum and self.shift else 1)
 
     def rounding(self, dtype):
         """Return a loss that rounding may leave where rows are reproduced exactly."""
         return self.factor * (_ROUNDING * np.finfo(dtype).eps) ** 2
 
-    def of_rows(self, losses, X):
-        """Return the losses of rows of X, in its units."""
+    def of_rows(self, losses, samples):
+        """Return the losses of samples, in units of X."""
         losses = self._wide(losses)
         losses *= self.factor
-        losses += self.n_summed(X) * self.shift
+        losses += self.shift_of(samples)
         return losses
 
     def of_cells(self, losses):
@@ -88,9 +84,9 @@ class NetworkLoss:
             return losses
         return losses.astype(np.float64)
 
-    def of_history(self, history, X, names):
+    def of_history(self, history, samples, names):
         """Return epochs with the losses of these names in units of X."""
-        shift = np.mean(self.n_summed(X) * self.shift)
+        shift = np.mean(self.shift_of(samples))
         epochs = []
         for row in history:
             epochs.append(dict(row))

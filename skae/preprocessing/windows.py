@@ -84,6 +84,7 @@ class SlidingWindows(
         Parameters
         ----------
         X : array-like of shape (n_times,) or (n_times, n_channels)
+            NaN where a value is missing.
         y : Ignored
             Present for pipelines; never read.
 
@@ -94,8 +95,8 @@ class SlidingWindows(
         Raises
         ------
         ValueError
-            If X is not numeric and finite or shorter than a window, or if the stride is
-            longer than one.
+            If X is not numeric, is infinite or is shorter than a window, or if the
+            stride is longer than one.
         """
         if self.stride > self.length:
             raise ValueError(
@@ -141,11 +142,11 @@ class SlidingWindows(
         Raises
         ------
         ValueError
-            If X is not finite or of another shape than `transform` makes of so many
+            If X is infinite or of another shape than `transform` makes of so many
             steps.
         """
         check_is_fitted(self)
-        windows = _finite(X, "X")
+        windows = _checked(X, "X")
         shape = (self.length, self.n_features_in_)
         if windows.shape[1:] != shape:
             raise ValueError(
@@ -177,10 +178,10 @@ class SlidingWindows(
         Raises
         ------
         ValueError
-            If values are not finite or of another shape than those of so many steps.
+            If values are infinite or of another shape than those of so many steps.
         """
         check_is_fitted(self)
-        values = _finite(values, "values")
+        values = _checked(values, "values")
         if values.ndim == 1:
             values = np.broadcast_to(values[:, None], (len(values), self.length))
         if values.ndim > 3 or values.shape[1] != self.length:
@@ -210,10 +211,11 @@ class SlidingWindows(
         # One long series: what it makes has other rows than X.
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
+        tags.input_tags.allow_nan = True
         return tags
 
     def _series(self, X, reset=False):
-        """Return X as a finite float array of shape (n_times, n_channels)."""
+        """Return X as a float array of shape (n_times, n_channels), gaps as NaN."""
         X = in_memory(X)
         if isinstance(X, list | tuple) and is_ragged(X) and np.ndim(X[0]):
             raise ValueError(
@@ -223,7 +225,13 @@ class SlidingWindows(
         if count_axes(X) == 1:
             X = np.reshape(np.asarray(X), (-1, 1))
         series = as_table(self, X, reset=reset)
-        series = check_array(series, dtype=_FLOATS, estimator=self, input_name="X")
+        series = check_array(
+            series,
+            dtype=_FLOATS,
+            ensure_all_finite="allow-nan",
+            estimator=self,
+            input_name="X",
+        )
         if len(series) < self.length:
             raise ValueError(
                 f"X is a series of n_samples = {len(series)} steps, shorter than a "
@@ -251,15 +259,23 @@ class SlidingWindows(
                 f"stride={self.stride}. Pass the n_times of the series."
             )
         total = np.zeros((n_times, *values.shape[2:]))
-        n_windows = np.zeros((n_times,) + (1,) * (values.ndim - 2))
+        n_windows = np.zeros_like(total)
+        observed = ~np.isnan(values)
+        values = np.where(observed, values, values.dtype.type(0))
         for step in range(self.length):  # no two windows have the same start
             total[starts + step] += values[:, step]
-            n_windows[starts + step] += 1
-        return (total / n_windows).astype(values.dtype, copy=False)
+            n_windows[starts + step] += observed[:, step]
+        with np.errstate(invalid="ignore"):  # NaN where no window has a value
+            return (total / n_windows).astype(values.dtype, copy=False)
 
 
-def _finite(values, name):
-    values = in_memory(values, name)
+def _checked(values, name):
+    """Return values as a float array without infinity."""
     return check_array(
-        values, dtype=_FLOATS, ensure_2d=False, allow_nd=True, input_name=name
+        in_memory(values, name),
+        dtype=_FLOATS,
+        ensure_all_finite="allow-nan",
+        ensure_2d=False,
+        allow_nd=True,
+        input_name=name,
     )

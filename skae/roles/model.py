@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from sklearn.utils.validation import check_is_fitted
 
 from skae.data.frames import in_memory
@@ -95,8 +96,10 @@ class DataModel:
         criterion = self.net_.criterion_
 
         def compute(net, batch):
-            output = net.decode(net.encode(batch), batch)
-            return criterion.cells(output, batch), batch.lengths
+            cells = criterion.cells(net.decode(net.encode(batch), batch), batch)
+            if batch.observed is not None:
+                cells = cells.masked_fill(~batch.observed, torch.nan)
+            return cells, batch.lengths
 
         losses = self._predictor.map_rows(
             samples, compute, value_range=self.loss_.range
@@ -115,4 +118,4 @@ class DataModel:
             return criterion.row_losses(net.decode(net.encode(batch), batch), batch)
 
         losses = self._predictor.map(samples, compute, value_range=self.loss_.range)
-        return self._network_loss.of_rows(losses, samples.X)
+        return self._network_loss.of_rows(losses, samples)

@@ -11,7 +11,6 @@ from skae.autoencoders.variational.start import (
     probabilistic_maps,
     set_log_variances,
 )
-from skae.data.samples import dense_rows
 
 _ROWS_REGRESSED = 4096  # on which the start learns what conditions add
 
@@ -34,12 +33,11 @@ def start_at_conditions(net, architecture, samples, scaling, encoding, loss, com
     """
     rng = np.random.default_rng(net.seed)
     rows = np.sort(rng.permutation(len(samples))[:_ROWS_REGRESSED])
-    x = dense_rows(samples.X, rows)
+    x = scaling.seen(samples.X, rows)
     conditions = samples.condition[rows].astype(np.float64)
     if scaling.centre is None:
         _start_at_mean_rows(net, architecture, encoding, x, conditions, loss, compared)
     else:
-        x = (x - scaling.centre) / scaling.scale
         _start_at_effects(net, architecture, x, conditions, compared)
 
 

@@ -26,7 +26,7 @@ from skae.autoencoders.variational.start import (
 )
 from skae.data.fields import UNBOUNDED
 from skae.data.ragged import Ragged
-from skae.data.samples import HIDDEN_FACTOR, dense_rows, rows_per_block
+from skae.data.samples import HIDDEN_FACTOR, rows_per_block
 from skae.losses import Gaussian, as_likelihood
 from skae.roles.generative import GenerativeModel
 from skae.roles.latent import check_count
@@ -110,7 +110,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
             return 0.0, 1.0
         n_sample = min(n_rows, _ROWS_CALIBRATED)
         rows = np.sort(rng.choice(n_rows, n_sample, replace=False))
-        x = (dense_rows(X, rows) - self.mean_) / self.scale_
+        x = self._fields.scaling.seen(X, rows)
         return calibrate_spectrum(x, self.n_components_, n_rows, rng)
 
     def _summarise(self, samples, rng, n_seen):
@@ -217,7 +217,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         cells = self._cell_losses(samples)
         if isinstance(cells, Ragged):
             cells = cells.toarray()
-        return cells.sum(axis=1)
+        return np.nansum(cells, axis=1)
 
     def _row_losses(self, samples):
         """Return minus the evidence lower bound of each row, in nats."""
@@ -248,7 +248,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
             return total
 
         losses = self._predictor.map(samples, compute, value_range=self.loss_.range)
-        losses += self._network_loss.n_summed(samples.X) * self._network_loss.shift
+        losses += self._network_loss.shift_of(samples)
         return losses
 
     def _log_likelihood(self, samples, n_draws, generator):
@@ -289,7 +289,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
             return total - np.log(n_draws)
 
         bound = self._predictor.map(samples, compute, value_range=self.loss_.range)
-        bound -= self._network_loss.n_summed(samples.X) * self._network_loss.shift
+        bound -= self._network_loss.shift_of(samples)
         return bound
 
     # -- numbers to rows
