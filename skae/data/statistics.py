@@ -135,8 +135,8 @@ def describe_columns(X, *, with_covariance, check, weight=None):
             n_counted = weight[start:stop].sum()
         is_sampled = with_covariance and number % step == 0
         if missing is not None:
-            of_rows = None if weight is None else weight[start:stop, None]
-            gaps.add(missing, of_rows, with_pairs=is_sampled)
+            of_rows = 1.0 if weight is None else weight[start:stop, None]
+            gaps.add(missing * of_rows, missing, counted if is_sampled else None)
         block_total = counted.sum(axis=0, dtype=np.float64)
         total += block_total
         if is_sampled:
@@ -149,10 +149,7 @@ def describe_columns(X, *, with_covariance, check, weight=None):
     offset = total / n_observed
     covariance = None
     if with_covariance:
-        n_together = gaps.rest(n_sampled, of_pairs=True)
-        n_each = np.diagonal(n_together) if np.ndim(n_together) else n_together
-        sampled_offset = sampled_total / n_each
-        covariance = products / n_together - np.outer(sampled_offset, sampled_offset)
+        covariance = gaps.covariance(products, sampled_total, n_sampled)
         if step == 1:
             squares = np.diag(products)
     variance = np.maximum(squares / n_observed - offset**2, 0.0)
@@ -177,30 +174,62 @@ def describe_columns(X, *, with_covariance, check, weight=None):
 
 
 class _Gaps:
-    """How much is missing of columns, and of pairs of them: None where nothing is."""
+    """What is missing of columns, and of pairs of them: None where nothing is."""
 
     def __init__(self):
         self.columns = None
         self.pairs = None
+        self.sums = None
 
-    def add(self, missing, weight, *, with_pairs):
-        """Count the missing cells of a block, each row by its weight."""
-        weighted = missing.astype(np.float64)
-        if weight is not None:
-            weighted *= weight
-        of_columns = weighted.sum(axis=0)
+    def add(self, lost, missing, values):
+        """Count the missing cells of a block.
+
+        Parameters
+        ----------
+        lost, missing : ndarray of shape (n_rows, n_features)
+            1 where a cell is missing, times the weight of the row and not.
+        values : ndarray of shape (n_rows, n_features), or None
+            Times the weight, 0 where missing; None where the block is not among those
+            that the covariance is of.
+        """
+        of_columns = lost.sum(axis=0)
         self.columns = of_columns + (0.0 if self.columns is None else self.columns)
-        if with_pairs:
-            either = of_columns[:, None] + of_columns - weighted.T @ missing
-            self.pairs = either + (0.0 if self.pairs is None else self.pairs)
+        if values is None:
+            return
+        both = lost.T @ missing.astype(lost.dtype)
+        pairs = of_columns[:, None] + of_columns - both
+        sums = (values.T @ missing.astype(values.dtype)).astype(np.float64)
+        self.pairs = pairs + (0.0 if self.pairs is None else self.pairs)
+        self.sums = sums + (0.0 if self.sums is None else self.sums)
 
-    def rest(self, total, *, of_pairs=False):
-        """Return how many of the rows have a value, or values in both columns."""
-        lost = self.pairs if of_pairs else self.columns
-        if lost is None:
-            return total
-        rest = total - lost
-        return np.where(rest > 0, rest, 1.0)  # sums over none are 0
+    def rest(self, total):
+        """Return how many of the rows have a value in a column."""
+        return total if self.columns is None else _at_least_one(total - self.columns)
+
+    def covariance(self, products, total, n_rows):
+        """Return the covariance, of each pair from the rows that have both values.
+
+        Parameters
+        ----------
+        products : ndarray of shape (n_features, n_features)
+            Sums of products of values, 0 where missing.
+        total : ndarray of shape (n_features,)
+            Sums of the values.
+        n_rows : float
+        """
+        if self.pairs is None:
+            offset = total / n_rows
+            return products / n_rows - np.outer(offset, offset)
+        n_together = _at_least_one(n_rows - self.pairs)
+        offset = total / np.diagonal(n_together)
+        # Of the deviations from the means of the columns, not of the pair.
+        linear = (total[:, None] - self.sums) * offset
+        squares = products - linear - linear.T
+        return squares / n_together + np.outer(offset, offset)
+
+
+def _at_least_one(counts):
+    return np.where(counts > 0, counts, 1.0)  # sums over none are 0
 
 
 def _mean(block, missing):
