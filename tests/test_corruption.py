@@ -61,7 +61,7 @@ def test_statistics_are_in_units_of_the_network(X):
     centred = (X - X.mean(axis=0)) / 4
     expected = ColumnStatistics(
         centred.mean(0), centred.std(0), centred.min(0), centred.max(0),
-        -X.mean(axis=0) / 4,
+        -X.mean(axis=0) / 4, np.zeros(3),
     )  # fmt: skip
     for name in ColumnStatistics._fields:
         np.testing.assert_allclose(
@@ -157,7 +157,7 @@ def test_every_corruption_trains_and_repeats(corruption, loss, rng):
 
 @every_corruption
 def test_every_parameter_of_a_corruption_matters(corruption, X):
-    others = {"rate": 0.6, "scale": 0.9, "fill": "mean", "token": 1}
+    others = {"rate": 0.6, "scale": 0.9, "fill": "mean", "pattern": "rows"}
     default = _corrupted(corruption(), X)
     for name in inspect.signature(corruption).parameters:
         changed = corruption(**{name: others[name]})

@@ -137,7 +137,9 @@ def test_x_val_is_what_is_validated_on(small, rng):
         -model.score(X_val), rel=1e-4
     )
     assert len(model.net_.valid_rows) == 60
-    with pytest.raises(ValueError, match="X_val contains NaN"):
+    with pytest.raises(ValueError, match="X_val contains infinity"):
+        model.fit(small, X_val=np.full_like(X_val, np.inf))
+    with pytest.raises(ValueError, match="X_val has no value"):
         model.fit(small, X_val=np.full_like(X_val, np.nan))
     with pytest.raises(ValueError, match="X_val does not fit: X has 2 features"):
         model.fit(small, X_val=X_val[:, :2])

@@ -229,7 +229,7 @@ def test_sparse_is_never_made_dense_as_a_whole(rng, monkeypatch):
 # -- refusals
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
 @pytest.mark.parametrize(
     "method", ["fit", "partial_fit", "transform", "score_samples", "reconstruct"]
 )
@@ -240,9 +240,8 @@ def test_not_finite(value, method, dtype, small):
     if method not in ("fit", "partial_fit"):
         model.fit(X)
     X.loc[17, "age"] = value
-    word = "NaN" if np.isnan(value) else "infinity"
     with pytest.raises(
-        ValueError, match=rf"X contains {word} \(row 17, column 'age'\)"
+        ValueError, match=r"X contains infinity \(row 17, column 'age'\)"
     ):
         getattr(model, method)(X)
 

@@ -119,7 +119,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         validation = None
         if X_val is not None:
             validation = self._validated(X_val, known_val, name="X_val")
-            self._check("X_val").all(validation.X)
+            self._check("X_val").samples(validation)
         seed = draw_seed(self.random_state)
         rng = np.random.default_rng(seed)
         n_rows = max(len(samples), samples.n_observations)

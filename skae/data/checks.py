@@ -166,6 +166,12 @@ class RowCheck:
         for start, stop in contiguous_blocks(X):
             self(dense_rows(X, slice(start, stop)), start)
 
+    def samples(self, samples):
+        """Check every row of samples, which hold a value at least."""
+        self.all(samples.X)
+        if not np.any(samples.n_cells):
+            raise ValueError(f"{self.name} has no value: every cell is missing.")
+
     def has_values(self, columns):
         """Raise ValueError for a column of training rows without a single value."""
         empty = columns.minimum > columns.maximum
