@@ -72,10 +72,14 @@ def check_stateless(module, name):
         )
     values = torch.linspace(-3, 3, 24).reshape(4, 6)
     with torch.no_grad():
-        if isinstance(module, _DRAWING) or module(values).shape != values.shape:
+        if (
+            isinstance(module, _DRAWING)
+            or module(values).shape != values.shape
+            or not torch.allclose(module(values)[:1, :1], module(values[:1, :1]))
+        ):
             raise ValueError(
-                f"{name} is no function of single values: it draws, or returns another "
-                "shape."
+                f"{name} is no function of single values: it draws, mixes them, or "
+                "returns another shape."
             )
 
 
@@ -109,7 +113,7 @@ def make_activation(activation, name="activation"):
                 f"{', '.join(ACTIVATIONS)}."
             )
         return ACTIVATIONS[activation]()
-    if not issubclass(activation, nn.Module):
+    if not issubclass(activation, nn.Module) or activation is nn.Module:
         raise TypeError(
             f"{name} takes a name or a torch.nn.Module class, not {activation}."
         )

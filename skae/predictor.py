@@ -115,8 +115,11 @@ class Predictor:
             batch = scaling.batch(samples, rows, dtype)
             # A sum that is finite clears the block at the price of one read.
             has_range = value_range != UNBOUNDED
-            if not is_ragged and (has_range or not batch.x.sum().isfinite()):
+            is_finite = batch.x.sum().isfinite()
+            if not is_ragged and (has_range or not is_finite):
                 check(dense_rows(X, rows), start)
+            if not is_finite:
+                check.too_large(batch.x.isinf().numpy(), start)
             if device.type != "cpu":
                 batch = batch.to(device)
             yield rows, module, batch

@@ -224,7 +224,8 @@ class Convolutional(ShortcutMixin, Architecture):
             channels = channels[:2]
         maps = [first]
         for n_channels in channels:
-            if not isinstance(n_channels, Integral) or n_channels < 1:
+            is_number = isinstance(n_channels, Integral) and n_channels is not True
+            if not is_number or n_channels < 1:
                 raise ValueError(
                     "channels of Convolutional must be integers of at least 1. Got "
                     f"{self.channels!r}."

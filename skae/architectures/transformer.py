@@ -206,7 +206,8 @@ class Transformer(Architecture):
             if self.vocabulary_size is not None:
                 patch_size = [1]
         if len(patch_size) != n_axes or not all(
-            isinstance(step, Integral) and step > 0 for step in patch_size
+            isinstance(step, Integral) and step is not True and step > 0
+            for step in patch_size
         ):
             raise ValueError(
                 f"patch_size={self.patch_size!r} of Transformer must be an integer of "

@@ -3,6 +3,7 @@
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from numbers import Real
 from typing import Self
 
@@ -20,7 +21,7 @@ from skae.autoencoders.declared import (
 )
 from skae.autoencoders.objective import Objective, Start, resolved
 from skae.autoencoders.trial import check_parts
-from skae.codecs import checked_rows
+from skae.codecs import checked_rows, made_codec
 from skae.data.checks import RowCheck, warn_of_targets
 from skae.data.frames import in_memory
 from skae.data.samples import Samples
@@ -166,7 +167,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         """Return training rows and what is known of them as samples."""
         X = in_memory(X, name)
         if reset:
-            self._codec = self.architecture_.make_codec(X)
+            self._codec = made_codec(self.architecture_, X)
         rows = checked_rows(
             self._codec, self._codec.rows(self, X, reset=reset, name=name), X
         )
@@ -298,11 +299,8 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
     def _trainer(self, samples):
         callbacks = self._callbacks()
         if self.verbose:
-
-            def in_units(epochs):
-                return self._in_units(epochs, samples)
-
             title = getattr(self, "_title", type(self).__name__)
+            in_units = partial(self._in_units, samples=samples)
             callbacks = [Progress(title, in_units), *callbacks]
         return Trainer(self.net_, batch_size=self.batch_size_, callbacks=callbacks)
 
@@ -337,6 +335,8 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         return self._network_loss.of_history(epochs, samples, names)
 
     def _warn_of_unfinished_training(self, trainer, samples):
+        if trainer.interrupted and hasattr(self, "_title"):
+            return  # of a layer, which is nothing without the stack
         if trainer.interrupted:
             warnings.warn(
                 f"Training was interrupted after {self.n_iter_} epochs; the estimator "

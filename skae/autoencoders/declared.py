@@ -4,6 +4,7 @@ import difflib
 import inspect
 import warnings
 
+import skorch
 from sklearn.base import BaseEstimator
 
 from skae.autoencoders.criterion import Criterion
@@ -81,8 +82,14 @@ def check_arguments(estimator):
         return
     _check_arguments_of(estimator, "_module_parameters", estimator.module_class)
     _check_arguments_of(estimator, "_criterion_parameters", estimator.criterion_class)
-    if not isinstance(estimator._callbacks(), list):
-        raise TypeError(f"{type(estimator).__name__}._callbacks must return a list.")
+    callbacks = estimator._callbacks()
+    if not isinstance(callbacks, list) or not all(
+        isinstance(one, skorch.callbacks.Callback) for one in callbacks
+    ):
+        raise TypeError(
+            f"{type(estimator).__name__}._callbacks must return a list of skorch "
+            "callbacks."
+        )
 
 
 def check_summarised(estimator):
@@ -107,6 +114,15 @@ def _check_arguments_of(estimator, method, kind):
     given = getattr(estimator, method)()
     if not isinstance(given, dict):
         raise TypeError(f"{name} must return a dict, not {type(given).__name__}.")
+    taken = {
+        key
+        for base in kind.__mro__
+        if "__init__" in vars(base)
+        for key in inspect.signature(base.__init__).parameters
+    }
+    for key in given:
+        if key not in taken:
+            raise TypeError(f"{name} gives {key!r}, which {kind.__name__} lacks.")
     of_all = {  # which every estimator gives
         *inspect.signature(AutoencoderModule.__init__).parameters,
         *inspect.signature(Criterion.__init__).parameters,

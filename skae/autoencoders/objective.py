@@ -58,6 +58,13 @@ class Objective(Parameters):
     # rows are then trained on as a whole and in float64, so that it is so to the digit.
     takes_weights = False
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if not isinstance(cls.defaults, Defaults):
+            raise TypeError(
+                f"defaults of {cls.__name__} must be a Defaults, not {cls.defaults!r}."
+            )
+
     def _module_parameters(self):
         """Return what `module_class` takes beyond what every module does, by name."""
         return {}

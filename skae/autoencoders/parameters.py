@@ -33,7 +33,7 @@ class Parameters(BaseEstimator):
     early_stopping: bool | str = "auto"
     validation_fraction: float = 0.1
     patience: int = 20
-    device: str = "auto"
+    device: str | torch.device = "auto"
     callbacks: list | tuple | None = None
     random_state: int | np.random.RandomState | None = None
     verbose: int = 0

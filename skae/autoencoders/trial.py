@@ -71,9 +71,36 @@ def _check_inference(estimator, module, batch):
         with _named(f"{decoding} given a code alone (batch.x is None),"):
             module.decode(code, batch._replace(x=None, observed=None))
     with _named(f"{type(estimator.loss_).__name__}.per_element"):
-        cells = criterion.cells(output, batch)
-        if cells.isnan().any() and output.isfinite().all():
-            raise _Unexpected("is NaN for rows and outputs that are finite.")
+        _check_cells(criterion, output, batch)
+
+
+def _check_cells(criterion, output, batch):
+    """Try the loss of cells, of all rows and of each alone."""
+    given = batch.x.clone()
+    cells = criterion.cells(output, batch)
+    if not torch.equal(batch.x, given):
+        batch.x.copy_(given)
+        raise _Unexpected("changes the rows that it is given: use x.clone().")
+    if cells.is_complex():
+        raise _Unexpected("returns complex numbers.")
+    if cells.isnan().any() and output.isfinite().all():
+        raise _Unexpected("is NaN for rows and outputs that are finite.")
+    one_by_one = zip(output.split(1), batch.split([1] * len(batch.x)), strict=True)
+    alone = torch.cat([criterion.cells(*one) for one in one_by_one])
+    if not torch.allclose(alone, cells, rtol=1e-2, atol=1e-4):
+        raise _Unexpected(
+            "gives a row another loss when it is alone, or a second time."
+        )
+
+
+def _check_corruption(estimator, batch):
+    """Try the corruption, if there is one."""
+    if estimator.net_.module_.corrupt is None:
+        return
+    with _named(f"{type(estimator.corruption_).__name__}.corrupt"):
+        corrupted = estimator.net_.module_.corrupt(batch)
+        if not corrupted.x.isfinite().all():
+            raise _Unexpected("makes NaN or infinity of rows that are finite.")
 
 
 def _check_training(estimator, batch):
@@ -81,6 +108,7 @@ def _check_training(estimator, batch):
     module, criterion = estimator.net_.module_, estimator.net_.criterion_
     kind, n_rows = type(module).__name__, len(batch.x)
     given = batch.x.clone()
+    _check_corruption(estimator, batch)
     with _named(f"{kind}.forward"):
         prepared = criterion.prepare(batch)
         result = module(prepared)
@@ -93,10 +121,18 @@ def _check_training(estimator, batch):
             "is (x.clone())."
         )
     if result.penalty is not None:
-        with _named(f"The penalty of {kind}"):
+        owner = f"The penalty of {kind}"
+        if hasattr(module, "sparsity"):
+            owner = f"{type(module.sparsity).__name__}.penalty"
+        with _named(owner):
             _expect(result.penalty, (), "()")
         if result.penalty.isnan():
-            raise ValueError(f"The penalty of {kind} is NaN for the first rows of X.")
+            raise ValueError(f"{owner} is NaN for the first rows of X.")
+        if result.penalty != 0 and not result.penalty.requires_grad:
+            raise ValueError(
+                f"{owner} is without gradient: the code is detached, by detach, "
+                "no_grad, item or numpy."
+            )
     name, state = type(criterion).__name__, None
     if getattr(criterion, "generator", None) is not None:
         state = criterion.generator.get_state()

@@ -6,6 +6,7 @@ from skae.codecs.arrays import (
     array_codec,
     checked_rows,
     flat_codec,
+    made_codec,
     table_codec,
 )
 from skae.codecs.forms import count_axes, is_ragged
@@ -20,6 +21,7 @@ __all__ = [
     "count_axes",
     "flat_codec",
     "is_ragged",
+    "made_codec",
     "sequence_codec",
     "table_codec",
 ]

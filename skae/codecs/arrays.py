@@ -5,13 +5,12 @@ import warnings
 
 import numpy as np
 import scipy.sparse
-from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from skae._sklearn import num_samples
 from skae.codecs.forms import as_array, count_axes, is_ragged
 from skae.codecs.frames import as_frame, index_of
-from skae.data.checks import as_table
+from skae.data.checks import as_array_of_numbers, as_table
 from skae.data.fields import Field, Fields
 from skae.data.frames import kind_of_frame, names_of
 from skae.data.ragged import Ragged
@@ -80,7 +79,7 @@ class Codec:
                 f"rows of {name} have {rows.shape[1]}."
             )
         if reset:
-            names = getattr(estimator, "feature_names_in_", None)
+            names = names_of(X)
             self.names = None if names is None else tuple(names)
             self.frame = kind_of_frame(X)
         return rows
@@ -177,15 +176,7 @@ class ArrayCodec(Codec):
     def rows(self, estimator, X, *, reset=False, name="X"):
         """Return X as a matrix of rows; see :class:`Codec`."""
         _refuse_ragged(X, name)
-        array = check_array(
-            as_array(X),
-            allow_nd=True,
-            ensure_2d=False,
-            dtype="numeric",
-            ensure_all_finite=False,
-            input_name=name,
-            estimator=estimator,
-        )
+        array = as_array_of_numbers(estimator, as_array(X), name)
         if array.shape[1:] != self.shape:
             raise ValueError(
                 f"{name} has the shape {array.shape}, but {type(estimator).__name__} "
@@ -204,6 +195,17 @@ class ArrayCodec(Codec):
     def place(self, column):
         """Name a value of a row, for messages."""
         return f"position {tuple(map(int, np.unravel_index(column, self.shape)))}"
+
+
+def made_codec(architecture, X):
+    """Return the codec that an architecture makes for X, or say that it makes none."""
+    codec = architecture.make_codec(X)
+    if not isinstance(codec, Codec):
+        raise TypeError(
+            f"{type(architecture).__name__}.make_codec must return a Codec, not "
+            f"{type(codec).__name__}."
+        )
+    return codec
 
 
 def checked_rows(codec, rows, X):

@@ -13,6 +13,7 @@ from skae.data.frames import (
     columns_of,
     in_memory,
     is_temporal,
+    names_of,
     repeated_column,
     temporal_column,
 )
@@ -49,6 +50,8 @@ def as_table(estimator, X, *, reset=False, name="X"):
     column = temporal_column(X)
     if column is not None:
         raise ValueError(_TEMPORAL.format(column, name))
+    if names_of(X) == []:
+        raise ValueError(f"{name} is a frame of 0 feature(s), where 1 is needed.")
     try:
         rows = validate_data(
             estimator,
@@ -64,12 +67,33 @@ def as_table(estimator, X, *, reset=False, name="X"):
             rows = rows.astype(np.float64)
     except (ValueError, TypeError) as error:
         _refuse_column(X, name, error)
+        _refuse_cell(X, name, error)
         if name != "X":
             raise ValueError(f"{name} does not fit: {error}") from error
-        if isinstance(error, TypeError):
+        if isinstance(error, TypeError) and "Feature names" not in str(error):
             raise TypeError(f"{name} holds what is no number: {error}") from error
         raise
     return rows
+
+
+def as_array_of_numbers(estimator, X, name):
+    """Return X, of any number of axes, as a numeric array."""
+    where = temporal_column(X)
+    if where is not None:
+        raise ValueError(_TEMPORAL.format(where, name))
+    try:
+        return check_array(
+            X,
+            allow_nd=True,
+            ensure_2d=False,
+            dtype="numeric",
+            ensure_all_finite=False,
+            input_name=name,
+            estimator=estimator,
+        )
+    except ValueError as error:
+        _refuse_cell(X, name, error)
+        raise
 
 
 def as_codes(estimator, X, n_components):
@@ -172,6 +196,16 @@ class RowCheck:
         if not np.any(samples.n_cells):
             raise ValueError(f"{self.name} has no value: every cell is missing.")
 
+    def too_large(self, refused, first_row):
+        """Raise ValueError for values that are finite, but not once scaled."""
+        if refused.any():
+            row, column = np.argwhere(refused)[0]
+            where = self._where(int(column)) if self.ragged is None else "a step"
+            raise ValueError(
+                f"{self.name} holds a value too large to be scaled (row "
+                f"{row + first_row}, {where}): out of the range of its dtype."
+            )
+
     def has_values(self, columns):
         """Raise ValueError for a column of training rows without a single value."""
         empty = columns.minimum > columns.maximum
@@ -220,6 +254,24 @@ class RowCheck:
             f"{where}. Scale the columns into the range and clip new rows to it "
             "(MinMaxScaler(clip=True)), or choose another loss."
         )
+
+
+def _refuse_cell(X, name, error):
+    """Say which value of an array of objects is no number, if one is."""
+    if isinstance(error, TypeError) or not isinstance(X, np.ndarray):
+        return  # what says itself what it is, or has no places
+    values = X if X.dtype.kind in "OUS" else X[:0]
+    for place, value in np.ndenumerate(values):
+        try:
+            float(value)
+        except (ValueError, TypeError):
+            where = f"row {place[0]}" if place else "X"
+            if len(place) == 2:
+                where = f"row {place[0]}, column {place[1]}"
+            elif len(place) > 2:
+                where = f"row {place[0]}, position {place[1:]}"
+            message = f"{name} holds {value!r} ({where}), which is no number"
+            raise ValueError(f"{message}, where numeric values are needed.") from error
 
 
 def _refuse_column(X, name, error):

@@ -84,9 +84,21 @@ class Samples:
             If weights are negative, not finite, all 0, or not one for each row.
         """
         rows = np.empty((len(self), 0))
-        weight = check_sample_weight(
-            self.weight, rows, dtype=np.float64, ensure_non_negative=True
-        )
+        try:
+            weight = check_sample_weight(
+                self.weight, rows, dtype=np.float64, ensure_non_negative=True
+            )
+        except (ValueError, TypeError) as error:
+            if "sample_weight" in str(error).lower() or "weights" in str(error):
+                raise
+            raise ValueError(
+                f"sample_weight must hold a number for each row: {error}"
+            ) from error
+        total = weight.sum()
+        if not np.finfo(np.float32).tiny < total < np.finfo(np.float32).max:
+            raise ValueError(
+                f"sample_weight sums to {total:g}: too small or too large. Scale it."
+            )
         samples = replace(self, weight=weight)
         return samples if weight.all() else samples[np.flatnonzero(weight)]
 

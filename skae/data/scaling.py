@@ -44,7 +44,7 @@ class Scaling:
         X = samples.X
         observed = lengths = None
         if samples.lengths is not None:
-            lengths = torch.from_numpy(samples.lengths[rows])
+            lengths = _tensor(samples.lengths[rows])
         if isinstance(X, Ragged):
             X = X[rows]
             steps, there = self.filled(self.forward(X.steps, slice(None), dtype))
@@ -58,7 +58,7 @@ class Scaling:
         else:
             x, observed = self.filled(self.forward(X, rows, dtype, out))
         others = (
-            None if values is None else torch.from_numpy(values[rows]).to(x.dtype)
+            None if values is None else _tensor(values[rows]).to(x.dtype)
             for values in (samples.condition, samples.target, samples.weight)
         )
         return Batch(x, observed, lengths, *others)
@@ -86,8 +86,9 @@ class Scaling:
             return tensor
         wide = working_dtype(block.dtype)
         centred = view if wide == dtype else np.empty(block.shape, dtype=wide)
-        np.subtract(block, self.centre.astype(wide), out=centred, dtype=wide)
-        centred *= np.asarray(1.0 / self.scale, dtype=wide)
+        with np.errstate(over="ignore"):  # which a check refuses by row and column
+            np.subtract(block, self.centre.astype(wide), out=centred, dtype=wide)
+            centred *= np.asarray(1.0 / self.scale, dtype=wide)
         if centred is not view:
             view[...] = centred
         return tensor
@@ -138,6 +139,11 @@ class Scaling:
 def aligned(shape, dtype):
     """Return a tensor; only aligned sums repeat bit for bit."""
     return torch.empty(shape, dtype=getattr(torch, np.dtype(dtype).name))
+
+
+def _tensor(values):
+    """Return an array as a tensor, of a copy if it is read-only."""
+    return torch.from_numpy(np.require(values, requirements="W"))
 
 
 def _as_they_are(X, rows, out=None):

@@ -66,6 +66,7 @@ class Loss(BaseEstimator):
 
     def check_activation(self) -> None:
         """Raise ValueError if the output activation is not one for this loss."""
+        self._check_declared()
         if self.output_activation == "auto":
             return
         name = getattr(self.output_activation, "__name__", self.output_activation)
@@ -76,6 +77,24 @@ class Loss(BaseEstimator):
                 f"output_activation={name} of {type(self).__name__} leaves "
                 f"[{self.range[0]:g}, {self.range[1]:g}], where the loss is defined. "
                 'Use "auto", or another loss.'
+            )
+
+    def _check_declared(self):
+        """Raise TypeError if what a subclass says of itself is of no use."""
+        name, bounds = type(self).__name__, self.range
+        numbers = isinstance(bounds, tuple | list) and [
+            bound for bound in bounds if isinstance(bound, int | float)
+        ]
+        if not numbers or len(numbers) != 2 or len(bounds) != 2:
+            raise TypeError(
+                f"range of {name} must be a pair of numbers, the lowest and the "
+                f"highest value of X, not {bounds!r}."
+            )
+        kind = self.natural_activation
+        if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+            raise TypeError(
+                f"natural_activation of {name} must be a class of torch.nn.Module, not "
+                f"{kind!r}."
             )
 
     def reconstruction(self, output) -> torch.Tensor:

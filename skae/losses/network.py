@@ -43,7 +43,12 @@ class NetworkLoss:
         elif overridden_together(type(loss), "for_scale", "per_element"):
             scaled = _checked(loss, loss.for_scale(scaling.scale), scaling.scale)
         else:
-            unscaled = UnscaledLoss(loss, scaling.centre, scaling.scale)
+            try:
+                unscaled = UnscaledLoss(loss, scaling.centre, scaling.scale)
+            except (RuntimeError, TypeError, AttributeError, IndexError) as error:
+                raise ValueError(
+                    f"{type(loss).__name__}.per_element failed: {error}"
+                ) from error
             scaled = ScaledLoss(unscaled, unscaled.factor)
         if not np.finfo(np.float64).tiny <= abs(scaled.factor) < np.inf:
             raise ValueError(
@@ -66,7 +71,7 @@ class NetworkLoss:
         losses = self._wide(losses)
         losses *= self.factor
         losses += self.shift_of(samples)
-        return losses
+        return of_finite_rows(losses)
 
     def of_cells(self, losses):
         """Return the losses of cells, an array or a Ragged, in units of X."""
@@ -97,6 +102,12 @@ class NetworkLoss:
         return epochs
 
 
+def of_finite_rows(losses):
+    """Return losses of rows that are finite: what overflowed on the way is infinite."""
+    losses[np.isnan(losses)] = np.inf
+    return losses
+
+
 def _checked(loss, scaled, scale):
     """Return what a loss gives for a scale, if it says the same of the same rows."""
     name = f"{type(loss).__name__}.for_scale"
@@ -104,7 +115,7 @@ def _checked(loss, scaled, scale):
         raise TypeError(f"{name} must return a ScaledLoss, not {scaled!r}.")
     if loss.start_dispersion(1, 1.0) is not None:  # of another width
         return scaled
-    x = torch.tensor([_PROBES], dtype=torch.float64) * torch.as_tensor(scale).mean()
+    x = torch.tensor([_PROBES], dtype=torch.float64) * np.mean(scale)
     output = x.flip(1) / 2
     cells = check_cells(loss.per_element(output, x), x, loss)
     seen = scaled.loss.per_element(output / scale, x / scale)

@@ -251,6 +251,8 @@ class SlidingWindows(
             n_times = (
                 self.n_times_in_ if self.stride > 1 else len(values) + self.length - 1
             )
+        if not isinstance(n_times, Integral) or isinstance(n_times, bool):
+            raise TypeError(f"n_times={n_times!r} must be an integer.")
         starts = self._starts(n_times) if n_times >= self.length else []
         if len(starts) != len(values):
             raise ValueError(
@@ -271,11 +273,16 @@ class SlidingWindows(
 
 def _checked(values, name):
     """Return values as a float array without infinity."""
-    return check_array(
-        in_memory(values, name),
-        dtype=_FLOATS,
-        ensure_all_finite="allow-nan",
-        ensure_2d=False,
-        allow_nd=True,
-        input_name=name,
-    )
+    try:
+        return check_array(
+            in_memory(values, name),
+            dtype=_FLOATS,
+            ensure_all_finite="allow-nan",
+            ensure_2d=False,
+            allow_nd=True,
+            input_name=name,
+        )
+    except ValueError as error:
+        if name in str(error):
+            raise
+        raise ValueError(f"{name} must hold numbers: {error}") from error

@@ -49,6 +49,8 @@ class GenerativeModel:
         """Make rows, under conditions of shape (n_samples, n_conditions) if any."""
         check_is_fitted(self)
         check_count("n_samples", n_samples)
+        if not isinstance(draw, bool | np.bool_):
+            raise TypeError(f"draw={draw!r} must be True or False.")
         seed = draw_seed(random_state)
         if isinstance(latent, str) and latent == "mixture":
             if self._mixture is None:

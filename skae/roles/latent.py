@@ -82,7 +82,7 @@ class LatentSpace:
         return paths
 
     def _check_component(self, component):
-        if not isinstance(component, Integral):
+        if not isinstance(component, Integral) or isinstance(component, bool):
             raise TypeError(
                 "component, the first argument, must be an integer from 0 to "
                 f"{self.n_components_ - 1}, not of type {type(component).__name__}."
@@ -110,5 +110,6 @@ def interpolated(start, end, n_steps):
 
 def check_count(name, value, at_least=1):
     """Raise if a number of draws, samples or steps is none."""
-    if not isinstance(value, Integral) or value < at_least:
+    is_number = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_number or value < at_least:
         raise ValueError(f"{name}={value!r} must be an integer of {at_least} or more.")

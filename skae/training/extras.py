@@ -31,6 +31,18 @@ def check_extras(net_params, callbacks):
                 f"net_params holds {key!r}, which is no parameter of the net, nor of a "
                 "part of it, such as optimizer__betas."
             )
+        if part in ("module", "criterion"):
+            raise ValueError(f"net_params holds {key!r}: that is the estimator's own.")
+    for key in ("dataset", "iterator_train", "iterator_valid"):
+        value = net_params.get(key, skorch.dataset.Dataset)
+        if not callable(value):
+            raise TypeError(f"net_params[{key!r}] must be a class, not {value!r}.")
+        further = [other for other in net_params if other.startswith(f"{key}__")]
+        if further and key not in net_params:
+            raise ValueError(
+                f"net_params holds {further[0]!r}, which is for another {key!r}, such "
+                "as torch.utils.data.DataLoader: give that too."
+            )
     for callback in callbacks:
         named = isinstance(callback, tuple)
         if named and (len(callback) != 2 or not isinstance(callback[0], str)):

@@ -103,6 +103,8 @@ class Net(skorch.NeuralNet):
         given, self.callbacks = self.callbacks, copied(self.callbacks)
         try:
             return super().initialize_callbacks()
+        except (AttributeError, TypeError) as error:
+            raise type(error)(f"callbacks cannot be made: {error}") from error
         finally:
             self.callbacks = given
 

@@ -76,7 +76,8 @@ class Conditions:
             return set(range(len(columns))) if continuous else set()
         names = self._column_names or []
         for name in continuous:
-            if name not in names and name not in range(len(columns)):
+            is_place = not isinstance(name, bool) and name in range(len(columns))
+            if name not in names and not is_place:
                 raise ValueError(
                     f"continuous={continuous!r}: y has no column {name!r}."
                 )
@@ -184,6 +185,9 @@ class Conditions:
         """
         n_columns = len(self.labels)
         condition = in_memory(condition, name)
+        if isinstance(condition, dict | set):
+            kind = type(condition).__name__
+            raise ValueError(f"{name} holds labels or numbers, not a {kind}.")
         names = _column_names(condition)
         if None not in (names, self._column_names) and names != self._column_names:
             raise ValueError(
@@ -227,7 +231,14 @@ class Conditions:
             raise ValueError(
                 f"Column {number} of {name} must be numeric, as it was in fit."
             ) from error
-        return (column - self._means[number]) / self._stds[number]
+        scaled = (column - self._means[number]) / self._stds[number]
+        too_large = np.abs(scaled) > np.finfo(np.float32).max
+        if too_large.any():
+            raise ValueError(
+                f"{name} holds {column[too_large][0]:g} in column {number}, too far "
+                "from what y held in fit."
+            )
+        return scaled
 
 
 def _warn_of_labels(column, number):
@@ -259,7 +270,12 @@ def _columns(y, name):
     columns, flat = list(columns_of(y).values()), False
     if not columns:
         array = _array(y)
-        if array.ndim not in (1, 2):
+        if not array.ndim:
+            raise ValueError(
+                f"{name} must be an array of labels or numbers, not of type "
+                f"{type(y).__name__}."
+            )
+        if array.ndim > 2:
             raise ValueError(
                 f"{name} must have one or two dimensions, not {array.ndim}."
             )

@@ -28,6 +28,7 @@ from skae.data.fields import UNBOUNDED
 from skae.data.ragged import Ragged
 from skae.data.samples import HIDDEN_FACTOR, rows_per_block
 from skae.losses import Gaussian, as_likelihood
+from skae.losses.network import of_finite_rows
 from skae.roles.generative import GenerativeModel
 from skae.roles.latent import check_count
 from skae.training.budget import auto_latent_units
@@ -249,7 +250,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
 
         losses = self._predictor.map(samples, compute, value_range=self.loss_.range)
         losses += self._network_loss.shift_of(samples)
-        return losses
+        return of_finite_rows(losses)
 
     def _log_likelihood(self, samples, n_draws, generator):
         """Return the importance-weighted bound of samples, in nats.
