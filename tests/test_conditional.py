@@ -502,3 +502,10 @@ def test_the_most_probable_of_many_conditions():
     given = model.transform(X, condition=probable)
     assert np.mean(np.all(model.transform(X) == given, axis=1)) > 0.99
     assert np.mean(probable == y) < 0.99  # what is found is not always what is true
+
+
+def test_dates_are_no_conditions(small):
+    y = pd.date_range("2020", periods=60)
+    for given in (y, y.to_numpy(), pd.DataFrame({"when": y}), y.astype(object)):
+        with pytest.raises(ValueError, match="Column 0 of y holds dates or durations"):
+            ConditionalVariationalAutoencoder(2).fit(small, given)

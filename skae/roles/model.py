@@ -49,7 +49,8 @@ class DataModel:
         error : ndarray of shape (n_samples,), or (n_samples, n_features)
             In units of the loss: of X squared for squared error, nats for a likelihood,
             negative where a density is above 1. Per feature it has the form of X: a
-            frame with the names of the features, a list of arrays.
+            frame with the names of the features, a list of arrays. NaN where a cell is
+            missing.
         """
         check_is_fitted(self)
         return self._errors(X, per_feature)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from skae.data.frames import columns_of, in_memory, names_of
+from skae.data.frames import columns_of, in_memory, is_temporal, names_of
 
 _MANY_LABELS = 10  # of whole numbers in floats
 
@@ -283,6 +283,11 @@ def _columns(y, name):
         columns = [array] if flat else list(array.T)
     columns = [_plain(column) for column in columns]
     for number, column in enumerate(columns):
+        if is_temporal(column):
+            raise ValueError(
+                f"Column {number} of {name} holds dates or durations: turn them into "
+                "numbers or strings first."
+            )
         if any(_is_missing(value) for value in column.tolist()):
             raise ValueError(
                 f"{name} contains NaN or None in column {number}: every row needs a "
