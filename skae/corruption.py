@@ -309,7 +309,7 @@ class HiddenCells(Corruption):
         "pattern": [StrOptions({"random", "rows"})],
     }
 
-    def corrupt_batch(self, batch, columns, generator):
+    def corrupt_batch(self, batch, columns, generator) -> Batch:
         """Return a batch with fewer observed cells; see :class:`Corruption`."""
         marked = batch.marked()
         if self.pattern == "rows":

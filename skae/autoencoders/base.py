@@ -191,6 +191,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         wants_axes = previous is None and (self._starts_at_axes() or share is not None)
         self.n_samples_seen_ = len(samples)
         columns = describe(samples, with_covariance=wants_axes, check=self._check("X"))
+        self._check("X").has_values(columns)
         axes, variances = np.empty((0, samples.shape[1])), np.empty(0)
         fields = self._codec.fields.learned(columns, self.loss_.target_range)
         if previous is None:

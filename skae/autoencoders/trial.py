@@ -121,18 +121,11 @@ def _check_training(estimator, batch):
             "is (x.clone())."
         )
     if result.penalty is not None:
-        owner = f"The penalty of {kind}"
-        if hasattr(module, "sparsity"):
-            owner = f"{type(module.sparsity).__name__}.penalty"
+        owner = _owner_of_penalty(module)
         with _named(owner):
             _expect(result.penalty, (), "()")
         if result.penalty.isnan():
             raise ValueError(f"{owner} is NaN for the first rows of X.")
-        if result.penalty != 0 and not result.penalty.requires_grad:
-            raise ValueError(
-                f"{owner} is without gradient: the code is detached, by detach, "
-                "no_grad, item or numpy."
-            )
     name, state = type(criterion).__name__, None
     if getattr(criterion, "generator", None) is not None:
         state = criterion.generator.get_state()
@@ -177,6 +170,18 @@ def _try_training_mode(net, batch):
         result = module(criterion.prepare(batch))
     with _named(f"{type(criterion).__name__}.forward, in training mode,"):
         criterion(result, batch)
+    penalty = result.penalty
+    if penalty is not None and penalty != 0 and not penalty.requires_grad:
+        raise ValueError(
+            f"{_owner_of_penalty(module)} is without gradient: the code is detached, "
+            "by detach, no_grad, item or numpy."
+        )
+
+
+def _owner_of_penalty(module):
+    if hasattr(module, "sparsity"):
+        return f"{type(module.sparsity).__name__}.penalty"
+    return f"The penalty of {type(module).__name__}"
 
 
 def _is_reached(cost, weights):

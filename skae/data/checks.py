@@ -260,8 +260,9 @@ def _refuse_cell(X, name, error):
     """Say which value of an array of objects is no number, if one is."""
     if isinstance(error, TypeError) or not isinstance(X, np.ndarray):
         return  # what says itself what it is, or has no places
-    values = X if X.dtype.kind in "OUS" else X[:0]
-    for place, value in np.ndenumerate(values):
+    if X.dtype.kind not in "OUS":
+        return
+    for place, value in np.ndenumerate(X):
         try:
             float(value)
         except (ValueError, TypeError):

@@ -64,11 +64,9 @@ def describe(samples, *, with_covariance, check):
     """
     X, weight = samples.X, samples.weight
     if not isinstance(X, Ragged):
-        columns = describe_columns(
+        return describe_columns(
             X, with_covariance=with_covariance, check=check, weight=weight
         )
-        check.has_values(columns)
-        return columns
     check.all(X)
     columns = describe_columns(
         X.steps,
@@ -76,7 +74,6 @@ def describe(samples, *, with_covariance, check):
         check=check,
         weight=None if weight is None else np.repeat(weight, X.lengths),
     )
-    check.has_values(columns)
     return replace(columns, lengths=_describe_lengths(X.lengths, weight))
 
 

@@ -45,6 +45,8 @@ class NetworkLoss:
         else:
             try:
                 unscaled = UnscaledLoss(loss, scaling.centre, scaling.scale)
+            except NotImplementedError:  # says itself whose it is
+                raise
             except (RuntimeError, TypeError, AttributeError, IndexError) as error:
                 raise ValueError(
                     f"{type(loss).__name__}.per_element failed: {error}"
