@@ -73,6 +73,7 @@ def test_every_estimator_takes_gaps(estimator, small, rng):
     np.testing.assert_array_equal(restored.transform(X, **known), results[0])
 
 
+@pytest.mark.slow
 @every_estimator
 def test_rows_without_gaps_are_as_if_there_were_none_elsewhere(estimator, small, rng):
     """A model of whole rows takes rows with gaps, and others stay what they are."""
@@ -151,7 +152,9 @@ ARRAYS = {
 
 
 @pytest.mark.parametrize("case", ARRAYS)
-@pytest.mark.parametrize("loss", [None, "binary_cross_entropy"])
+@pytest.mark.parametrize(
+    "loss", [None, pytest.param("binary_cross_entropy", marks=pytest.mark.slow)]
+)
 def test_images_and_series_with_gaps(case, loss, rng):
     architecture, shape = ARRAYS[case]
     X = _with_gaps(rng.random(shape), rng)

@@ -16,6 +16,7 @@ def test_python_blocks_run(code, capsys):
 
 
 # Pages whose examples are whole, one after the other.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page", ["guide", "objectives/conditional", "architectures/series"]
 )

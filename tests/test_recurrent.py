@@ -169,6 +169,7 @@ def test_every_parameter_of_tokens_matters(change, rng):
     assert other.history_[-1]["train_loss"] != plain.history_[-1]["train_loss"]
 
 
+@pytest.mark.slow
 def test_steps_are_learned(rng):
     """Waves of unequal length and of two speeds come back."""
     lengths = rng.integers(8, 15, 200)

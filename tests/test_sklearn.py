@@ -215,6 +215,7 @@ def test_outlier_signs_are_those_of_isolation_forest(rng):
         assert roc_auc_score(normal, detector.score_samples(X)) > 0.9
 
 
+@pytest.mark.slow
 def test_array_api_check_passes_where_it_is_enabled():
     script = (
         "from sklearn.utils.estimator_checks import estimator_checks_generator\n"

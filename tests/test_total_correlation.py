@@ -80,6 +80,7 @@ def test_what_is_minimised_is_of_the_terms_recorded(small):
             )
 
 
+@pytest.mark.slow
 def test_a_larger_weight_makes_units_independent(digits):
     found = []
     for beta in (1.0, 10.0):

@@ -71,6 +71,7 @@ def test_the_start_is_pca_with_codes_of_variance_one(digits):
     np.testing.assert_allclose(model.transform(digits).var(axis=0), 1, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_a_larger_weight_brings_codes_to_the_prior(digits):
     distances, errors = [], []
     rng = np.random.default_rng(1)
@@ -89,6 +90,7 @@ def test_a_larger_weight_brings_codes_to_the_prior(digits):
     assert errors[0] < errors[2]
 
 
+@pytest.mark.slow
 def test_samples_are_like_rows(digits):
     X = digits / digits.max()
     model = WassersteinAutoencoder(8, loss=BinaryCrossEntropy(), random_state=0).fit(X)
