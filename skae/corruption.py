@@ -32,12 +32,13 @@ class Corruption(BaseEstimator):
         Parameters
         ----------
         x : Tensor of shape (n_samples, n_features)
-            As the network sees it: centred and scaled, and 0 in cells that are not
-            observed, where it stays so whatever is returned. Not to be changed.
+            As the network sees it: centred and scaled, and neutral in cells that are
+            not observed, where it stays so whatever is returned. Not to be changed.
         columns : ColumnStatistics
             Its `mean`, `std`, `minimum` and `maximum` of each column of the training
-            rows, and `zero`, where 0 is, in the same units. Of series of unequal
-            length they are those of the channels, repeated for each step.
+            rows, `zero`, where 0 is, and `neutral`, what stands for a missing cell, in
+            the same units. Of series of unequal length they are those of the channels,
+            repeated for each step.
         generator : torch.Generator
             On the device of x; what everything random is to be drawn from.
 
@@ -278,10 +279,10 @@ class HiddenCells(Corruption):
     Parameters
     ----------
     rate : float, default=0.3
-        Probability of each observed cell to be hidden, in [0, 1]. Not used for
-        ``pattern="rows"``.
+        Probability of each observed cell, or of each row, to lose by it, in [0, 1].
     pattern : {"random", "rows"}, default="random"
-        Which cells are hidden: any, or those that another row of the batch misses.
+        Which cells are hidden: any, each for itself, or of a row those that another
+        row of the batch misses.
 
     References
     ----------
@@ -316,7 +317,8 @@ class HiddenCells(Corruption):
             rows = torch.randperm(
                 len(batch.x), generator=generator, device=batch.x.device
             )
-            observed = marked.observed & marked.observed[rows]
+            spared = ~_chosen(batch.x[:, :1], self.rate, generator)
+            observed = marked.observed & (marked.observed[rows] | spared)
         else:
             observed = marked.observed & ~_chosen(batch.x, self.rate, generator)
         x = torch.where(observed | ~marked.observed, batch.x, columns.neutral)

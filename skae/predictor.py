@@ -108,6 +108,7 @@ class Predictor:
         check = replace(self.check, value_range=value_range)
         is_ragged = isinstance(X, Ragged)
         if is_ragged:
+            check = replace(check, ragged=X)
             check.all(X)
         n_components, n_hidden = self.net.module_.n_components, self.n_hidden_values
         for start, stop in contiguous_blocks(X, n_components, n_hidden):

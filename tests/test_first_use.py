@@ -15,6 +15,7 @@ from skae import (
     Corruption,
     Dense,
     Loss,
+    Recurrent,
     SlidingWindows,
     SparseAutoencoder,
     Sparsity,
@@ -52,6 +53,29 @@ def test_what_overflows_in_the_network_is_an_outlier(kind, small):
     scores = model.score_samples(new)
     assert not np.isnan(scores).any()
     assert model.predict(new)[1] == -1
+
+
+@pytest.mark.parametrize(
+    "score", ["elbo", "log_likelihood", "reconstruction_probability"]
+)
+def test_what_overflows_is_an_outlier_by_each_score(score, rng):
+    X = rng.normal(size=(60, 5)).astype(np.float32)
+    model = VariationalAutoencoder(2, outlier_score=score, **SHARED).fit(X)
+    new = rng.choice([-1, 1], (200, 5)) * rng.uniform(0.1, 0.5, (200, 5))
+    new = (new * np.finfo(np.float32).max * min(model.scale_, 1)).astype(np.float32)
+    with np.errstate(all="ignore"):
+        assert not np.isnan(model.score_samples(new)).any()
+        assert not np.isnan(model.reconstruction_error(new)).any()
+        np.testing.assert_array_equal(model.predict(new), -1)
+
+
+def test_a_step_that_overflows_is_named(rng):
+    X = [rng.normal(size=(n, 2)).astype(np.float32) / 9 for n in range(3, 43)]
+    model = Autoencoder(2, architecture=Recurrent(4), **SHARED).fit(X)
+    X[1] = X[1].copy()
+    X[1][2, 1] = np.finfo(np.float32).max
+    with pytest.raises(ValueError, match="row 1, step 2, channel 1"):
+        model.transform(X)
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])

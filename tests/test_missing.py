@@ -261,10 +261,13 @@ def test_hidden_patterns_of_other_rows():
     x = torch.ones(500, 4)
     observed = torch.ones_like(x, dtype=torch.bool)
     observed[:250, 0] = observed[:250, 1] = False  # both, or neither
-    batch = _hidden(HiddenCells(pattern="rows"), Batch(x, observed))
+    batch = _hidden(HiddenCells(1.0, pattern="rows"), Batch(x, observed))
     assert torch.equal(batch.observed[:, 0], batch.observed[:, 1])
     assert batch.observed[:, 2:].all()
-    assert 50 < (~batch.observed[250:, 0]).sum() < 200
+    n_lost = (~batch.observed[250:, 0]).sum()
+    assert 50 < n_lost < 200
+    batch = _hidden(HiddenCells(0.3, pattern="rows"), Batch(x, observed))
+    assert (~batch.observed[250:, 0]).sum() < 0.5 * n_lost
 
 
 def test_hidden_cells_train_what_stands_for_them(small):

@@ -148,7 +148,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
             seed = draw_seed(self.random_state)
             self._build(samples, None, seed, np.random.default_rng(seed))
         else:
-            self._check("X").all(samples.X)
+            self._check().all(samples.X)
         self.batch_size_, _ = self._plan(len(samples), validated=False)
         before = self.net_.snapshot()
         trainer = self._trainer(samples)
@@ -190,8 +190,9 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
             )
         wants_axes = previous is None and (self._starts_at_axes() or share is not None)
         self.n_samples_seen_ = len(samples)
-        columns = describe(samples, with_covariance=wants_axes, check=self._check("X"))
-        self._check("X").has_values(columns)
+        check = self._check()
+        columns = describe(samples, with_covariance=wants_axes, check=check)
+        check.has_values(columns)
         axes, variances = np.empty((0, samples.shape[1])), np.empty(0)
         fields = self._codec.fields.learned(columns, self.loss_.target_range)
         if previous is None:
@@ -345,14 +346,12 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
                 stacklevel=5,
             )
             return
-        n_densities = 0
-        if self.loss_.is_density:
-            n_densities = np.mean(samples.n_cells) if self.criterion_class.as_sum else 1
+        of_density, n_summed = self.loss_.is_density, self._network_loss.n_summed
         falling = still_falling(
             self.history_,
             self.max_epochs_,
             self._network_loss.factor,
-            n_densities,
+            np.mean(n_summed(samples)) if of_density else 0,
         )
         if falling:
             warnings.warn(

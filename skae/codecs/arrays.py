@@ -176,7 +176,7 @@ class ArrayCodec(Codec):
     def rows(self, estimator, X, *, reset=False, name="X"):
         """Return X as a matrix of rows; see :class:`Codec`."""
         _refuse_ragged(X, name)
-        array = as_array_of_numbers(estimator, as_array(X), name)
+        array = as_array_of_numbers(as_array(X), name, estimator)
         if array.shape[1:] != self.shape:
             raise ValueError(
                 f"{name} has the shape {array.shape}, but {type(estimator).__name__} "

@@ -76,8 +76,11 @@ def as_table(estimator, X, *, reset=False, name="X"):
     return rows
 
 
-def as_array_of_numbers(estimator, X, name):
-    """Return X, of any number of axes, as a numeric array."""
+def as_array_of_numbers(X, name, estimator=None, **kwargs):
+    """Return X, of any number of axes, as a numeric array, gaps as NaN.
+
+    `kwargs` are further ones of `check_array`.
+    """
     where = temporal_column(X)
     if where is not None:
         raise ValueError(_TEMPORAL.format(where, name))
@@ -86,14 +89,15 @@ def as_array_of_numbers(estimator, X, name):
             X,
             allow_nd=True,
             ensure_2d=False,
-            dtype="numeric",
-            ensure_all_finite=False,
             input_name=name,
             estimator=estimator,
+            **{"dtype": "numeric", "ensure_all_finite": False, **kwargs},
         )
     except ValueError as error:
         _refuse_cell(X, name, error)
-        raise
+        if name in str(error):
+            raise
+        raise ValueError(f"{name} must hold numbers: {error}") from error
 
 
 def as_codes(estimator, X, n_components):
@@ -200,7 +204,10 @@ class RowCheck:
         """Raise ValueError for values that are finite, but not once scaled."""
         if refused.any():
             row, column = np.argwhere(refused)[0]
-            where = self._where(int(column)) if self.ragged is None else "a step"
+            where = self._where(int(column))
+            if self.ragged is not None:
+                step, channel = divmod(int(column), self.ragged.steps.shape[1])
+                where = f"step {step}, channel {channel}"
             raise ValueError(
                 f"{self.name} holds a value too large to be scaled (row "
                 f"{row + first_row}, {where}): out of the range of its dtype."

@@ -60,9 +60,13 @@ class NetworkLoss:
             )
         return cls(*scaled, as_sum, as_sum or loss.is_density)
 
+    def n_summed(self, samples):
+        """Return how many cells the loss of a row sums up; a mean is one."""
+        return samples.n_cells if self.as_sum else 1
+
     def shift_of(self, samples):
         """Return what is added to the losses of rows: the shift of each cell summed."""
-        return self.shift * (samples.n_cells if self.as_sum and self.shift else 1)
+        return self.shift * self.n_summed(samples) if self.shift else 0.0
 
     def rounding(self, dtype):
         """Return a loss that rounding may leave where rows are reproduced exactly."""

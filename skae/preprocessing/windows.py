@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn import BaseEstimator, Interval, fit_context
 from skae.codecs import count_axes, is_ragged
-from skae.data.checks import as_table
+from skae.data.checks import as_array_of_numbers, as_table
 from skae.data.frames import in_memory
 
 _FLOATS = (np.float64, np.float32)
@@ -273,16 +273,6 @@ class SlidingWindows(
 
 def _checked(values, name):
     """Return values as a float array without infinity."""
-    try:
-        return check_array(
-            in_memory(values, name),
-            dtype=_FLOATS,
-            ensure_all_finite="allow-nan",
-            ensure_2d=False,
-            allow_nd=True,
-            input_name=name,
-        )
-    except ValueError as error:
-        if name in str(error):
-            raise
-        raise ValueError(f"{name} must hold numbers: {error}") from error
+    return as_array_of_numbers(
+        in_memory(values, name), name, dtype=_FLOATS, ensure_all_finite="allow-nan"
+    )

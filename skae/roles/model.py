@@ -98,6 +98,7 @@ class DataModel:
 
         def compute(net, batch):
             cells = criterion.cells(net.decode(net.encode(batch), batch), batch)
+            cells = cells.masked_fill(cells.isnan(), torch.inf)  # of what overflowed
             if batch.observed is not None:
                 cells = cells.masked_fill(~batch.observed, torch.nan)
             return cells, batch.lengths

@@ -44,15 +44,19 @@ class ConditionInference(EvidenceModel):
         Of many, those are compared whose loss at the mean code is lowest: the bound
         itself takes many decoded codes.
         """
-        known = np.arange(len(self._conditions.combinations))
-        chosen = np.tile(known, (len(samples), 1))
-        if len(known) > _COMPARED:
+        chosen = self._every_condition(samples)
+        if chosen.shape[1] > _COMPARED:
             rough = self._joint_bounds(samples, chosen, at_mean=True)
             chosen = np.argpartition(-rough, _COMPARED, axis=1)[:, :_COMPARED]
-        if len(known) > 1:
+        if chosen.shape[1] > 1:
             best = self._joint_bounds(samples, chosen).argmax(axis=1)
             chosen = np.take_along_axis(chosen, best[:, np.newaxis], axis=1)
         return self._conditions.combinations[chosen[:, 0]]
+
+    def _every_condition(self, samples):
+        """Return the numbers of all known combinations, for each row."""
+        known = np.arange(len(self._conditions.combinations))
+        return np.tile(known, (len(samples), 1))
 
     def _joint_bounds(self, samples, chosen, *, at_mean=False):
         """Return the bound of log p(x, c), in nats, under conditions chosen for rows.
@@ -93,6 +97,5 @@ class ConditionInference(EvidenceModel):
         """
         check_is_fitted(self)
         samples = super()._samples(X)
-        known = np.arange(len(self._conditions.combinations))
-        chosen = np.tile(known, (len(samples), 1))
+        chosen = self._every_condition(samples)
         return softmax(self._joint_bounds(samples, chosen), axis=1)

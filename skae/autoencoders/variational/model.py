@@ -291,7 +291,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
 
         bound = self._predictor.map(samples, compute, value_range=self.loss_.range)
         bound -= self._network_loss.shift_of(samples)
-        return bound
+        return -of_finite_rows(-bound)
 
     # -- numbers to rows
 
