@@ -18,6 +18,7 @@ from skae.autoencoders import (
     VariationalAutoencoder,
     WassersteinAutoencoder,
 )
+from skae.columns import Columns
 from skae.corruption import (
     Corruption,
     GaussianNoise,
@@ -51,6 +52,7 @@ __all__ = [
     "BatchTopK",
     "BetaTCVAE",
     "BinaryCrossEntropy",
+    "Columns",
     "ConditionalVariationalAutoencoder",
     "ContractiveAutoencoder",
     "Convolutional",

@@ -11,6 +11,7 @@ from skae.data.batch import Batch
 from skae.data.statistics import ColumnStatistics
 
 _SHARE = Interval(Real, 0, 1, closed="both")
+_EVERY_TABLE = ("number", "count", "category", "code")
 
 
 class Corruption(BaseEstimator):
@@ -20,7 +21,8 @@ class Corruption(BaseEstimator):
     corrupted the same way in every epoch. Fitted estimators never corrupt.
     """
 
-    kinds = ("number", "code")  # of fields that it is for; "token": tokens of tokens
+    # Of fields that it is for. "token": tokens of tokens; "category": cells as a whole.
+    kinds = ("number", "count", "code")
     spares_encoder = False  # whether it is for decoders that are fed with the row
     hides_cells = False  # whether cells become missing by it
 
@@ -38,7 +40,8 @@ class Corruption(BaseEstimator):
             Its `mean`, `std`, `minimum` and `maximum` of each column of the training
             rows, `zero`, where 0 is, and `neutral`, what stands for a missing cell, in
             the same units. Of series of unequal length they are those of the channels,
-            repeated for each step.
+            repeated for each step. Of a frame of numbers and categories, `cell` is the
+            number of the cell that each value is of; else None.
         generator : torch.Generator
             On the device of x; what everything random is to be drawn from.
 
@@ -92,6 +95,8 @@ class GaussianNoise(Corruption):
 
     scale: float = 0.3
 
+    kinds = _EVERY_TABLE
+
     _parameter_constraints = {"scale": [Interval(Real, 0, None, closed="left")]}
 
     def corrupt(self, x, columns, generator) -> torch.Tensor:
@@ -129,6 +134,8 @@ class MaskingNoise(Corruption):
     _: KW_ONLY
     fill: str = "zero"
 
+    kinds = _EVERY_TABLE
+
     _parameter_constraints = {
         "rate": [_SHARE],
         "fill": [StrOptions({"zero", "mean"})],
@@ -137,7 +144,7 @@ class MaskingNoise(Corruption):
     def corrupt(self, x, columns, generator) -> torch.Tensor:
         """Return x with values replaced; see :class:`Corruption`."""
         fill = columns.zero if self.fill == "zero" else columns.mean
-        return torch.where(_chosen(x, self.rate, generator), fill, x)
+        return torch.where(_chosen(x, self.rate, generator, columns), fill, x)
 
 
 @dataclass(eq=False, repr=False)
@@ -202,7 +209,7 @@ class SwapNoise(Corruption):
 
     rate: float = 0.15
 
-    kinds = ("number", "code", "token")
+    kinds = (*_EVERY_TABLE, "token")
 
     _parameter_constraints = {"rate": [_SHARE]}
 
@@ -211,12 +218,13 @@ class SwapNoise(Corruption):
         x, n_rows = batch.x, len(batch.x)
         if n_rows == 1:
             return batch
+        like = _of_cells(x, columns)
         away = torch.randint(
-            1, n_rows, x.shape, generator=generator, device=x.device
+            1, n_rows, like.shape, generator=generator, device=x.device
         )  # never 0: another row
         rows = torch.arange(n_rows, device=x.device).unsqueeze(1)
-        sources = (rows + away) % n_rows
-        chosen = _chosen(x, self.rate, generator)
+        sources = _of_values((rows + away) % n_rows, columns)
+        chosen = _chosen(x, self.rate, generator, columns)
         if batch.observed is not None:
             chosen &= batch.observed & batch.observed.gather(0, sources)
         return batch._replace(x=torch.where(chosen, x.gather(0, sources), x))
@@ -303,6 +311,7 @@ class HiddenCells(Corruption):
     _: KW_ONLY
     pattern: str = "random"
 
+    kinds = _EVERY_TABLE
     hides_cells = True
 
     _parameter_constraints = {
@@ -320,7 +329,8 @@ class HiddenCells(Corruption):
             spared = ~_chosen(batch.x[:, :1], self.rate, generator)
             observed = marked.observed & (marked.observed[rows] | spared)
         else:
-            observed = marked.observed & ~_chosen(batch.x, self.rate, generator)
+            chosen = _chosen(batch.x, self.rate, generator, columns)
+            observed = marked.observed & ~chosen
         x = torch.where(observed | ~marked.observed, batch.x, columns.neutral)
         return marked._replace(x=x, observed=observed)
 
@@ -329,9 +339,23 @@ def _uniform(x, generator):
     return torch.empty_like(x).uniform_(generator=generator)
 
 
-def _chosen(x, rate, generator):
-    """Draw which values of x are replaced, a boolean tensor of its shape."""
-    return _uniform(x, generator) < rate
+def _chosen(x, rate, generator, columns=None):
+    """Draw which values of x are replaced, all of a cell: a mask of its shape."""
+    return _of_values(_uniform(_of_cells(x, columns), generator) < rate, columns)
+
+
+def _of_cells(x, columns):
+    """Return a tensor with one column for each cell of x, whatever it holds."""
+    if columns is None or columns.cell is None:
+        return x
+    return x[:, : int(columns.cell[-1]) + 1]
+
+
+def _of_values(of_cells, columns):
+    """Return what is known of each cell for each of its values."""
+    if columns is None or columns.cell is None:
+        return of_cells
+    return of_cells[:, columns.cell]
 
 
 class Corrupt(nn.Module):
@@ -352,9 +376,10 @@ class Corrupt(nn.Module):
         self.generator = None
         # The recipe of the net holds them: they are no weights.
         for name, values in columns._asdict().items():
-            self.register_buffer(
-                name, torch.tensor(values, dtype=torch.float32), persistent=False
-            )
+            if values is not None:
+                dtype = torch.int64 if name == "cell" else torch.float32
+                values = torch.tensor(values, dtype=dtype)
+            self.register_buffer(name, values, persistent=False)
 
     def forward(self, batch):
         """Return the batch, corrupted in training mode."""
@@ -363,7 +388,8 @@ class Corrupt(nn.Module):
         columns = [getattr(self, name) for name in ColumnStatistics._fields]
         n_columns = batch.x.shape[1]
         if len(self.mean) != n_columns:
-            columns = [values.repeat(n_columns // len(self.mean)) for values in columns]
+            n_times = n_columns // len(self.mean)
+            columns = [None if v is None else v.repeat(n_times) for v in columns]
         columns = ColumnStatistics(*columns)
         corrupted = self.corruption.corrupt_batch(batch, columns, self.generator)
         if not isinstance(corrupted, Batch):

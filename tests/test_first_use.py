@@ -142,7 +142,7 @@ def test_arrays_that_are_no_numbers(X, message):
 
 def test_arguments_that_are_none(small, rng):
     model = VariationalAutoencoder(2, **SHARED).fit(small)
-    with pytest.raises(TypeError, match="draw='no' must be True or False"):
+    with pytest.raises(TypeError, match="draw='no' must be 'auto', True or False"):
         model.sample(2, draw="no")
     with pytest.raises(ValueError, match="n_samples=True must be an integer"):
         model.sample(True)

@@ -261,11 +261,12 @@ def test_large_finite_values_are_not_infinite():
 
 def test_strings(small):
     X = pd.DataFrame(small, columns=list("abcde"))
+    model = _model().fit(X)
     X["c"] = "text"
     with pytest.raises(ValueError, match="Column 'c' of X is not numeric"):
-        _model().fit(X)
+        model.transform(X)
     with pytest.raises(ValueError, match="Column 'c' of X is not numeric"):
-        _model().fit(pl.DataFrame(X.to_dict("list")))
+        model.transform(pl.DataFrame(X.to_dict("list")))
     with pytest.raises(ValueError, match="numeric"):
         _model().fit([["a", "b"], ["c", "d"]])
 

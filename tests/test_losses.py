@@ -21,7 +21,6 @@ from skae import (
 from skae.autoencoders.criterion import Criterion
 from skae.data.batch import Batch
 from skae.data.fields import Field, Fields
-from skae.data.scaling import Scaling
 from skae.data.statistics import describe_columns
 from skae.losses import NetworkLoss, ScaledLoss
 from tests.discovery import LOSSES, name_of
@@ -135,7 +134,7 @@ def test_units(kind, rng):
     """The loss of scaled rows, times its factor and shifted, is the loss of rows."""
     loss = kind(**{Gaussian: {"variance": 3.0}, Laplace: {"scale": 3.0}}.get(kind, {}))
     if loss.target_range != (-np.inf, np.inf):
-        over = NetworkLoss.over(Scaling(), loss, as_sum=False)
+        over = NetworkLoss.over(Fields(()), None, loss, as_sum=False)
         assert (over.factor, over.shift) == (1.0, 0.0)
         return
     x, output = torch.tensor(rng.normal(size=(2, 5, 3)) * 7)

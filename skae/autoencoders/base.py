@@ -21,7 +21,7 @@ from skae.autoencoders.declared import (
 )
 from skae.autoencoders.objective import Objective, Start, resolved
 from skae.autoencoders.trial import check_parts
-from skae.codecs import checked_rows, made_codec
+from skae.codecs import checked_rows
 from skae.data.checks import RowCheck, warn_of_targets
 from skae.data.frames import in_memory
 from skae.data.samples import Samples
@@ -32,7 +32,7 @@ from skae.roles.latent import LatentSpace
 from skae.roles.model import DataModel
 from skae.roles.modules import TorchModules
 from skae.roles.transformer import CodeTransformer
-from skae.training.budget import FEWEST_TO_SPLIT, split_rows, still_falling
+from skae.training.budget import FEWEST_TO_SPLIT, still_falling
 from skae.training.devices import resolve_device
 from skae.training.extras import check_extras
 from skae.training.modes import own_modes
@@ -167,7 +167,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         """Return training rows and what is known of them as samples."""
         X = in_memory(X, name)
         if reset:
-            self._codec = made_codec(self.architecture_, X)
+            self._codec = self._make_codec(X)
         rows = checked_rows(
             self._codec, self._codec.rows(self, X, reset=reset, name=name), X
         )
@@ -195,17 +195,22 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         check.has_values(columns)
         axes, variances = np.empty((0, samples.shape[1])), np.empty(0)
         fields = self._codec.fields.learned(columns, self.loss_.target_range)
+        scales = fields.axis_scales(columns)
         if previous is None:
             self._fields = fields
             self.mean_, self.scale_ = fields.scaling.centre, fields.scaling.scale
             self.n_components_ = self.n_components
             if self.n_components == "auto":
-                self.n_components_ = self.defaults.n_components(samples.shape[1])
+                n_features = samples.shape[1] if scales is None else scales.n_directions
+                self.n_components_ = self.defaults.n_components(n_features)
             if wants_axes:
                 limit = self.n_components_ if share is None else None
-                axes, variances = principal_axes(samples, columns, limit=limit, rng=rng)
+                axes, variances = principal_axes(
+                    samples, columns, limit=limit, rng=rng, scales=scales
+                )
                 if share is not None:
-                    kept = np.cumsum(variances) < share * columns.variance.sum()
+                    total = columns.variance.sum() if scales is None else scales.total
+                    kept = np.cumsum(variances) < share * total
                     self.n_components_ = min(kept.sum() + 1, max(len(axes), 1))
             self.n_components_ = int(self.n_components_)
         elif (fields.scaling.centre is None) != (self.mean_ is None):
@@ -214,7 +219,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
                 "others than the loss of the last fit. Set warm_start=False."
             )
         self._network_loss = NetworkLoss.over(
-            self._fields.scaling, self.loss_, self.criterion_class.as_sum
+            self._fields, columns, self.loss_, self.criterion_class.as_sum
         )
         check_arguments(self)
         self.net_ = self._make_net(seed, columns, is_exact).initialize()
@@ -225,7 +230,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         else:
             axes = axes[: self.n_components_]
             variances = variances[: len(axes)]
-            self._start(Start(samples, validation, columns, axes, variances))
+            self._start(Start(samples, validation, columns, axes, variances, scales))
             self._built_with = {
                 name: getattr(self, name)
                 for name in ("n_components", "code_activation")
@@ -286,17 +291,6 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
                 "architecture, n_components or another parameter no longer "
                 "describes. Set it back, or warm_start=False."
             ) from error
-
-    def _split(self, samples, validation, rng):
-        """Return the rows to train and to validate on; None where none validate."""
-        if validation is not None:
-            return self._rows(samples), self._rows(validation)
-        train, valid = split_rows(
-            len(samples), self.validation_fraction, self.early_stopping, rng
-        )
-        if valid is not None:
-            valid = self._rows(samples, valid)
-        return self._rows(samples, train), valid
 
     def _trainer(self, samples):
         callbacks = self._callbacks()

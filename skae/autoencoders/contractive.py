@@ -134,10 +134,14 @@ class ContractiveAutoencoder(OutlierDetector, BaseAutoencoder):
     corruption : Corruption or None, default=None
         What training does to each row before it is encoded, the target being the clean
         row; None leaves it as it is. Cloned, never changed.
+    columns : Columns or None, default=None
+        What there is to say of the columns of a frame; None is ``Columns()`` for one
+        with categories. Cloned, never changed.
     loss : Loss, str or None, default=None
         What a reconstruction costs; None is ``SquaredError()``. By name:
         "squared_error", "absolute_error", "huber", "gaussian", "laplace",
-        "binary_cross_entropy" (X in [0, 1]) or "poisson" (X >= 0).
+        "binary_cross_entropy" (X in [0, 1]) or "poisson" (X >= 0). Of a frame with
+        categories it is that of its numbers, standardised, see "Frames".
     code_activation : str, torch.nn.Module class or None, default=None
         Applied to the code; None is "sigmoid": a linear code could be contracted by a
         smaller scale alone.
@@ -218,8 +222,9 @@ class ContractiveAutoencoder(OutlierDetector, BaseAutoencoder):
         The ones used.
     mean_ : ndarray of shape (n_features,) or None
         What is subtracted from each column; None for a loss with a range.
-    scale_ : float
-        What every centred value is divided by: the root of the mean variance.
+    scale_ : float, or ndarray of shape (n_values,)
+        What every centred value is divided by: the root of the mean variance. Of a
+        frame with categories, for each value of a row: a number, or one level.
     offset_ : float
         Threshold of `score_samples`: ``decision_function = score_samples - offset_``.
     device_ : str
@@ -278,7 +283,8 @@ class ContractiveAutoencoder(OutlierDetector, BaseAutoencoder):
         -------
         norms : ndarray of shape (n_samples,)
             Frobenius norm of the Jacobian of `transform`, exact, per unit of X. Its
-            square, times ``scale_ ** 2``, is what training penalises.
+            square, times ``scale_ ** 2``, is what training penalises. Of a frame with
+            categories: per standard deviation of a number, per level.
         """
         check_is_fitted(self)
 
@@ -288,7 +294,8 @@ class ContractiveAutoencoder(OutlierDetector, BaseAutoencoder):
                 squared = (net.closed_form if net.has_one_layer else net.exact)(batch)
             return squared.detach().sqrt()
 
-        return self._predictor.map(self._samples(X), norm) / self.scale_
+        norms = self._predictor.map(self._samples(X), norm)
+        return norms if np.ndim(self.scale_) else norms / self.scale_
 
     def _resolve(self):
         super()._resolve()

@@ -67,20 +67,28 @@ class Criterion(nn.Module):
 
         Returns
         -------
-        Tensor of shape (..., n_samples, n_values)
+        Tensor of shape (..., n_samples, n_cells)
         """
         shape = output.shape[:-1] if self.loss.scores_classes else output.shape
         x = batch.compared.expand(shape)
         cells = self.loss.per_element(output, x, *self._learned(output))
-        check_cells(cells, x, self.loss)
-        if batch.observed is None:
-            return cells
-        return cells.masked_fill(~batch.observed, 0.0)
+        check_cells(cells, self.loss.of_cells(x), self.loss)
+        observed = self.observed_cells(batch)
+        return cells if observed is None else cells.masked_fill(~observed, 0.0)
+
+    def observed_cells(self, batch):
+        """Return which cells are observed, (n_samples, n_cells); None is all of them.
+
+        Of a frame of numbers and categories a cell is a column of the user's, else each
+        value of a row.
+        """
+        observed = batch.observed
+        return None if observed is None else self.loss.of_cells(observed)
 
     def row_losses(self, output, batch):
         """Return the loss of each row, shape (..., n_samples)."""
         cells = self.cells(output, batch)
-        return over_cells(cells, batch.observed, as_sum=self.as_sum)
+        return over_cells(cells, self.observed_cells(batch), as_sum=self.as_sum)
 
     def reconstruction(self, output):
         """Return the rows that an output stands for."""
@@ -137,6 +145,6 @@ class Criterion(nn.Module):
         if self.dispersion is None:
             return []
         learned = self.dispersion.to(output)
-        if learned.ndim and len(learned) != output.shape[-1]:  # of each channel
-            learned = learned.repeat(output.shape[-1] // len(learned))
+        if learned.ndim and output.shape[-1] != self.n_columns:  # of each channel
+            learned = learned.repeat(output.shape[-1] // self.n_columns)
         return [learned]

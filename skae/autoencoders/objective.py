@@ -11,12 +11,19 @@ from skae.architectures import Dense
 from skae.autoencoders.criterion import Criterion
 from skae.autoencoders.module import AutoencoderModule
 from skae.autoencoders.parameters import Parameters
-from skae.autoencoders.start import start_at_axes
+from skae.autoencoders.start import start_at_axes, start_at_mixed_axes
+from skae.codecs import made_codec
+from skae.data.fields import AxisScales
 from skae.data.rows import Rows
 from skae.data.samples import Samples
 from skae.data.statistics import Columns
 from skae.losses import CrossEntropy, SquaredError, make_loss
-from skae.training.budget import FEWEST_TO_SPLIT, auto_components, plan
+from skae.training.budget import (
+    FEWEST_TO_SPLIT,
+    auto_components,
+    plan,
+    split_rows,
+)
 from skae.training.early_stopping import EarlyStopping, UnlessWorse
 
 _ROWS_COMPARED = 1000  # on which a start is compared with a random one
@@ -42,6 +49,7 @@ class Start(NamedTuple):
     columns: Columns  # what is known of their columns
     axes: np.ndarray  # (n_axes, n_values): leading principal axes, orthonormal
     variances: np.ndarray  # (n_axes,), along them
+    scales: AxisScales | None = None  # of a frame: the units of axes and variances
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -65,6 +73,12 @@ class Objective(Parameters):
                 f"defaults of {cls.__name__} must be a Defaults, not {cls.defaults!r}."
             )
 
+    def _make_codec(self, X):
+        """Return what turns X into flat rows; a layer of a stack is given it."""
+        if hasattr(self, "_given_codec"):
+            return self._given_codec
+        return made_codec(self.architecture_, X, resolved(self.columns, None))
+
     def _module_parameters(self):
         """Return what `module_class` takes beyond what every module does, by name."""
         return {}
@@ -82,7 +96,8 @@ class Objective(Parameters):
         of_tokens = "token" in kinds
         default = self.defaults.loss_of_tokens if of_tokens else self.defaults.loss
         self.loss_ = make_loss(self.loss, default)
-        if not kinds <= set(self.loss_.kinds):
+        # Counts and categories have likelihoods of their own.
+        if not kinds - {"count", "category"} <= set(self.loss_.kinds):
             raise ValueError(
                 f"loss={self.loss_!r} does not fit {self.architecture_!r}: "
                 "CrossEntropy and a vocabulary_size go together."
@@ -95,12 +110,17 @@ class Objective(Parameters):
             fault = (
                 "is for tokens. Use MaskingNoise, or an architecture that takes them"
             )
+            if "category" in kinds:
+                fault = "is not for categories. Use SwapNoise, or MaskingNoise"
             if of_tokens:
                 fault = "makes other numbers of tokens. Use WordDropout or SwapNoise"
             raise ValueError(f"corruption={self.corruption_!r} {fault}.")
 
     def _n_gaps(self, columns):
         """Return how many columns may have missing cells in training, or None."""
+        if self.warm_start and hasattr(self, "net_"):
+            missing = self.net_.module_.missing
+            return None if missing is None else len(missing)
         hides = getattr(self.corruption_, "hides_cells", False)
         return len(columns.mean) if hides or columns.missing is not None else None
 
@@ -120,6 +140,16 @@ class Objective(Parameters):
     def _start_at_axes(self, start, code_variances=None):
         """Start at PCA where the network can; see :func:`start_at_axes`."""
         if not self._starts_at_axes():
+            return
+        if start.scales is not None:
+            start_at_mixed_axes(
+                self.net_,
+                self.architecture_,
+                start.axes,
+                self._first_rows(start.samples),
+                start.scales,
+                code_variances,
+            )
             return
         start_at_axes(
             self.net_,
@@ -148,6 +178,17 @@ class Objective(Parameters):
             return UnlessWorse(train) if self.net_.dtype == "float64" else None
         cautious = not self._network_loss.is_logarithm
         return EarlyStopping(valid, self.patience, cautious=cautious)
+
+    def _split(self, samples, validation, rng):
+        """Return the rows to train and to validate on; None where none validate."""
+        if validation is not None:
+            return self._rows(samples), self._rows(validation)
+        train, valid = split_rows(
+            len(samples), self.validation_fraction, self.early_stopping, rng
+        )
+        if valid is not None:
+            valid = self._rows(samples, valid)
+        return self._rows(samples, train), valid
 
     def _plan(self, n_rows, validated):
         """Return the rows of a batch and the number of epochs."""

@@ -10,6 +10,7 @@ import torch
 from skae._sklearn import BaseEstimator, Interval, RealNotInt, StrOptions
 from skae.activations import ACTIVATION_CHOICES
 from skae.architectures import Architecture
+from skae.columns import Columns
 from skae.corruption import Corruption
 from skae.losses import LOSSES, Loss
 from skae.training.optimizers import OPTIMIZERS
@@ -22,6 +23,7 @@ class Parameters(BaseEstimator):
     n_components: int | float | str = field(default="auto", kw_only=False)
     architecture: Architecture | None = None
     corruption: Corruption | None = None
+    columns: Columns | None = None
     loss: Loss | str | None = None
     code_activation: str | type | None = None
     max_epochs: int | str = "auto"
@@ -48,6 +50,7 @@ class Parameters(BaseEstimator):
         ],
         "architecture": [Architecture, None],
         "corruption": [Corruption, None],
+        "columns": [Columns, None],
         "loss": [Loss, StrOptions(set(LOSSES)), None],
         "code_activation": [*ACTIVATION_CHOICES, None],
         "max_epochs": [

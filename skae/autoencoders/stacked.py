@@ -13,6 +13,7 @@ from skae.autoencoders.denoising import DenoisingAutoencoder
 from skae.autoencoders.plain import Autoencoder
 from skae.autoencoders.sparse import SparseAutoencoder
 from skae.codecs import Codec, CodeCodec
+from skae.data.mixed import Mixed
 from skae.losses import SquaredError
 from skae.roles.outliers import OutlierDetector
 
@@ -50,10 +51,14 @@ class StackedAutoencoder(OutlierDetector, BaseAutoencoder):
     corruption : Corruption or None, default=None
         What training does to each row before it is encoded, the target being the clean
         row; None leaves it as it is. Cloned, never changed.
+    columns : Columns or None, default=None
+        What there is to say of the columns of a frame; None is ``Columns()`` for one
+        with categories. Cloned, never changed.
     loss : Loss, str or None, default=None
         What a reconstruction costs; None is ``SquaredError()``. By name:
         "squared_error", "absolute_error", "huber", "gaussian", "laplace",
-        "binary_cross_entropy" (X in [0, 1]) or "poisson" (X >= 0).
+        "binary_cross_entropy" (X in [0, 1]) or "poisson" (X >= 0). Of a frame with
+        categories it is that of its numbers, standardised, see "Frames".
     code_activation : str, torch.nn.Module class or None, default=None
         Applied to the code; None is the identity.
     max_epochs : int or "auto", default="auto"
@@ -135,8 +140,9 @@ class StackedAutoencoder(OutlierDetector, BaseAutoencoder):
         The ones used.
     mean_ : ndarray of shape (n_features,) or None
         What is subtracted from each column; None for a loss with a range.
-    scale_ : float
-        What every centred value is divided by: the root of the mean variance.
+    scale_ : float, or ndarray of shape (n_values,)
+        What every centred value is divided by: the root of the mean variance. Of a
+        frame with categories, for each value of a row: a number, or one level.
     offset_ : float
         Threshold of `score_samples`: ``decision_function = score_samples - offset_``.
     device_ : str
@@ -251,6 +257,8 @@ class StackedAutoencoder(OutlierDetector, BaseAutoencoder):
                 is_last=len(self.layers_) == len(sizes),
                 seed=int(rng.integers(2**31)),
             )
+            if not self.layers_ and isinstance(X, Mixed):
+                layer._given_codec = self._codec
             layer._title = f"layer {len(self.layers_) + 1} of {len(sizes) + 1}"
             self.layers_.append(layer.fit(X, X_val=X_val))
             if layer._interrupted:  # no stack without the layers above

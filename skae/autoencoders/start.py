@@ -29,11 +29,7 @@ def start_at_axes(net, architecture, axes, rows, centre, variances=None):
     batch = rows.take(slice(0, len(rows)))
     like = {"dtype": batch.x.dtype, "device": rows.device}
     axes = torch.tensor(axes, **like)
-    size = torch.ones(len(axes), 1, **like)
-    if variances is not None:
-        deviations = torch.tensor(variances, **like).sqrt().unsqueeze(1)
-        is_spread = deviations > 1e-3 * deviations.sum()  # others: rounding alone
-        size = torch.where(is_spread, deviations, size)
+    size = _size(axes, variances)
     architecture.set_linear_maps(module, axes / size, axes * size)
     net.ready()
     x = centred = batch.x
@@ -48,6 +44,62 @@ def start_at_axes(net, architecture, axes, rows, centre, variances=None):
         net.load_weights(random_start)
         return
     net.criterion_.start_dispersion(float(error))
+
+
+def _size(axes, variances):
+    """Return the deviations along axes, (n_axes, 1); 1 where codes are to keep them."""
+    size = torch.ones_like(axes[:, :1])
+    if variances is None:
+        return size
+    deviations = torch.tensor(variances).to(axes).sqrt().unsqueeze(1)
+    is_spread = deviations > 1e-3 * deviations.sum()  # others: rounding alone
+    return torch.where(is_spread, deviations, size)
+
+
+def start_at_mixed_axes(net, architecture, axes, rows, scales, variances=None):
+    """Start at the principal analysis of mixed data, if that is the better start.
+
+    Parameters
+    ----------
+    net : Net
+    architecture : Architecture
+    axes : ndarray of shape (n_axes, n_features)
+        Orthonormal rows, in the units of `scales`.
+    rows : Rows
+        Training rows to compare the starts on.
+    scales : AxisScales
+    variances : as of :func:`start_at_axes`
+    """
+    like = net.module_.head.weight
+    axes = torch.tensor(axes, dtype=like.dtype, device=like.device)
+    size = _size(axes, variances)
+    set_mixed_maps(net, architecture, axes / size, axes * size, rows, scales)
+
+
+def set_mixed_maps(net, architecture, encoding, decoding, rows, scales, known=None):
+    """Set two linear maps of values in the units of `scales`, if rows gain by it.
+
+    Parameters
+    ----------
+    net, architecture, rows, scales : as of :func:`start_at_mixed_axes`
+    encoding, decoding : Tensor of shape (n_axes, n_features)
+    known : callable or None
+        Sets what else belongs to the start.
+    """
+    module, criterion = net.module_, net.criterion_
+    batch = rows.take(slice(0, len(rows)))
+    encoding = encoding * torch.tensor(scales.encoding).to(encoding)
+    decoding = decoding * torch.tensor(scales.decoding).to(decoding)
+    with kept_if_better(net, rows), torch.no_grad():
+        architecture.set_linear_maps(module, encoding, decoding)
+        if known is not None:
+            known()
+        net.ready()
+        output = module.decode(module.encode(batch), batch)
+        decoding = decoding * criterion.loss.best_factors(output, batch)
+        architecture.set_linear_maps(module, encoding, decoding)
+        residuals = criterion.reconstruction(output) - batch.x
+        criterion.start_dispersion(float(criterion.loss.spread(residuals, batch)))
 
 
 def _mean_square(residuals, batch):

@@ -6,15 +6,16 @@ from skae.codecs.arrays import (
     array_codec,
     checked_rows,
     flat_codec,
-    made_codec,
     table_codec,
 )
 from skae.codecs.forms import count_axes, is_ragged
+from skae.codecs.mixed import MixedCodec, made_codec
 from skae.codecs.sequences import TokensCodec, sequence_codec
 
 __all__ = [
     "CodeCodec",
     "Codec",
+    "MixedCodec",
     "TokensCodec",
     "array_codec",
     "checked_rows",

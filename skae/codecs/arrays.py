@@ -13,6 +13,7 @@ from skae.codecs.frames import as_frame, index_of
 from skae.data.checks import as_array_of_numbers, as_table
 from skae.data.fields import Field, Fields
 from skae.data.frames import kind_of_frame, names_of
+from skae.data.mixed import Mixed
 from skae.data.ragged import Ragged
 
 _FEW_CHANNELS = 4  # as many as pictures have, with transparency
@@ -197,21 +198,11 @@ class ArrayCodec(Codec):
         return f"position {tuple(map(int, np.unravel_index(column, self.shape)))}"
 
 
-def made_codec(architecture, X):
-    """Return the codec that an architecture makes for X, or say that it makes none."""
-    codec = architecture.make_codec(X)
-    if not isinstance(codec, Codec):
-        raise TypeError(
-            f"{type(architecture).__name__}.make_codec must return a Codec, not "
-            f"{type(codec).__name__}."
-        )
-    return codec
-
-
 def checked_rows(codec, rows, X):
     """Return what a codec made of X, or say what is wrong with it."""
     kind = type(codec).__name__
-    is_matrix = isinstance(rows, np.ndarray | Ragged) or scipy.sparse.issparse(rows)
+    is_matrix = isinstance(rows, np.ndarray | Ragged | Mixed)
+    is_matrix = is_matrix or scipy.sparse.issparse(rows)
     if not is_matrix or len(rows.shape) != 2:
         raise TypeError(
             f"{kind}.rows must return a matrix of shape (n_samples, n_values): an "

@@ -22,7 +22,8 @@ from skae.data.samples import contiguous_blocks, dense_rows
 
 _TEMPORAL = (
     "{} of {} is not numeric, but of dates or durations. Turn them into numbers first, "
-    "such as days since a date, or leave them out."
+    "such as days since a date (skrub's DatetimeEncoder makes their parts), or leave "
+    "them out."
 )
 
 
@@ -44,14 +45,7 @@ def as_table(estimator, X, *, reset=False, name="X"):
     -------
     ndarray or CSR matrix
     """
-    twice = repeated_column(X)
-    if twice is not None:
-        raise ValueError(f"Column {twice!r} of {name} occurs more than once.")
-    column = temporal_column(X)
-    if column is not None:
-        raise ValueError(_TEMPORAL.format(column, name))
-    if names_of(X) == []:
-        raise ValueError(f"{name} is a frame of 0 feature(s), where 1 is needed.")
+    check_names(X, name)
     try:
         rows = validate_data(
             estimator,
@@ -74,6 +68,18 @@ def as_table(estimator, X, *, reset=False, name="X"):
             raise TypeError(f"{name} holds what is no number: {error}") from error
         raise
     return rows
+
+
+def check_names(X, name):
+    """Raise ValueError for a frame that names a column twice, or none, or of dates."""
+    twice = repeated_column(X)
+    if twice is not None:
+        raise ValueError(f"Column {twice!r} of {name} occurs more than once.")
+    column = temporal_column(X)
+    if column is not None:
+        raise ValueError(_TEMPORAL.format(column, name))
+    if names_of(X) == []:
+        raise ValueError(f"{name} is a frame of 0 feature(s), where 1 is needed.")
 
 
 def as_array_of_numbers(X, name, estimator=None, **kwargs):
@@ -172,11 +178,13 @@ class RowCheck:
         if block.dtype.kind == "f" and not np.isfinite(block.sum(dtype=np.float64)):
             self._refuse(np.isinf(block), block, first_row)
             for field in self.fields.fields:
-                if field.kind != "number":
+                if field.kind in ("code", "token"):
                     missing = np.isnan(block[:, field.columns])
                     self._refuse(missing, block, first_row, field)
         for field in self.fields.fields:
-            allowed = field.range_within(self.value_range)
+            if field.kind == "category":
+                continue
+            allowed = self._range_of(field)
             if allowed == UNBOUNDED or not block.size:
                 continue
             # What rounding adds to a column scaled into the range is allowed.
@@ -223,6 +231,11 @@ class RowCheck:
                 "cell is missing. Leave it out."
             )
 
+    def _range_of(self, field):
+        if field.kind == "count":
+            return field.range
+        return field.range_within(self.value_range)
+
     def _where(self, column):
         name = self.fields.name(column)
         return self.place(column) if name is None else f"column {str(name)!r}"
@@ -250,7 +263,11 @@ class RowCheck:
                 f"Input {self.name} contains infinity {where}. {self.owner} takes "
                 "finite values only."
             )
-        lowest, highest = field.range_within(self.value_range)
+        lowest, highest = self._range_of(field)
+        if field.kind == "count":
+            raise ValueError(
+                f"{self.name} holds {value:g} {where}, which is no count: 0 or more."
+            )
         allowed = (
             f"X >= {lowest:g}"
             if highest == np.inf

@@ -16,9 +16,10 @@ class Field:
 
     Parameters
     ----------
-    kind : {"number", "code", "token"}
+    kind : {"number", "count", "category", "code", "token"}
         Numbers are centred and scaled, unless they have a range, which would be lost
-        by it; codes of another network and tokens are taken as they are.
+        by it; codes of another network and tokens are taken as they are. Counts are
+        scaled too, categories, a value for each level, centred.
     columns : slice
         Where they are; where the lengths of rows vary, which channels of a step.
     names : tuple of str or None
@@ -41,6 +42,33 @@ class Field:
 
 
 @dataclass(frozen=True)
+class AxisScales:
+    """How columns of unlike kinds are made comparable for one principal analysis.
+
+    Of mixed data (Pagès 2004): numbers are standardised, an indicator of a level is
+    divided by the root of its share. Each array is of shape (n_values,).
+
+    Parameters
+    ----------
+    weights : ndarray
+        What centred values in units of X are multiplied by; 0 where nothing varies.
+    encoding, decoding : ndarray
+        From rows as a network sees them to these values, and from these values to what
+        an output adds to that of the mean row; to first order where it is a logarithm.
+    n_directions : int
+        That rows may vary in: one less than there are levels, of a category.
+    total : float
+        The variance of all values.
+    """
+
+    weights: np.ndarray
+    encoding: np.ndarray
+    decoding: np.ndarray
+    n_directions: int
+    total: float
+
+
+@dataclass(frozen=True)
 class Fields:
     """The fields of flat rows, first to last, and the scaling of their columns.
 
@@ -49,10 +77,14 @@ class Fields:
     fields : tuple of Field
     scaling : Scaling
         Centres and scales of all columns.
+    by_column : bool
+        Whether each field is one column of the user's: a cell of a row, whatever it is
+        made of. Else each value is a cell.
     """
 
     fields: tuple
     scaling: Scaling = Scaling()
+    by_column: bool = False
 
     @property
     def kinds(self):
@@ -65,10 +97,27 @@ class Fields:
             if field.names and field.columns.start <= column < field.columns.stop:
                 return field.names[column - field.columns.start]
 
+    @property
+    def cells(self):
+        """The cell that each value is of, shape (n_values,); None: of its own."""
+        if not self.by_column:
+            return None
+        widths = [field.columns.stop - field.columns.start for field in self.fields]
+        return np.repeat(np.arange(len(widths)), widths)
+
+    def of_kind(self, *kinds):
+        """Return which values are of these kinds, a mask of shape (n_values,)."""
+        n_values = max(field.columns.stop for field in self.fields)
+        chosen = np.zeros(n_values, dtype=bool)
+        for field in self.fields:
+            chosen[field.columns] = field.kind in kinds
+        return chosen
+
     def learned(self, columns, value_range):
         """Return the fields with the centres and the scale of training rows.
 
-        All columns that are scaled have one scale, so that geometry stays PCA's.
+        All columns that are scaled have one scale, so that geometry stays PCA's; where
+        fields are columns, each of numbers its own.
 
         Parameters
         ----------
@@ -79,10 +128,14 @@ class Fields:
         scaled = np.zeros(len(columns.mean), dtype=bool)
         fields = []
         for field in self.fields:
-            fields.append(replace(field, range=field.range_within(value_range)))
-            is_free = fields[-1].range == UNBOUNDED
+            if field.kind in ("number", "code", "token"):
+                field = replace(field, range=field.range_within(value_range))
+            fields.append(field)
+            is_free = field.range == UNBOUNDED
             scaled[field.columns] = field.kind == "number" and is_free
         fields = tuple(fields)
+        if self.by_column:
+            return self._learned_by_column(fields, columns, scaled)
         if not scaled.any():
             return Fields(fields, Scaling(neutral=columns.mean))
         scale = float(np.sqrt(columns.variance[scaled].mean())) or 1.0
@@ -92,6 +145,48 @@ class Fields:
         scale = np.where(scaled, scale, 1.0)
         neutral = np.where(scaled, 0.0, columns.mean)
         return Fields(fields, Scaling(centre, scale, neutral))
+
+    def _learned_by_column(self, fields, columns, scaled):
+        """Return the fields with numbers standardised and categories centred."""
+        centred = scaled | self.of_kind("count", "category")
+        deviations = np.sqrt(columns.variance)
+        is_spread = (deviations > 0) & (scaled | self.of_kind("count"))
+        centre = np.where(centred, columns.mean, 0.0)
+        scale = np.where(is_spread, deviations, 1.0)
+        neutral = np.where(centred, 0.0, columns.mean)
+        return Fields(fields, Scaling(centre, scale, neutral), by_column=True)
+
+    def axis_scales(self, columns):
+        """Return the :class:`AxisScales` of a frame; None where all is numbers.
+
+        Parameters
+        ----------
+        columns : Columns
+        """
+        if not self.by_column:
+            return None
+        is_category, is_count = self.of_kind("category"), self.of_kind("count")
+        squares = np.where(is_category, columns.mean, columns.variance)
+        varies = columns.variance > 0
+        weights = np.where(varies, 1.0 / np.sqrt(np.where(varies, squares, 1.0)), 0.0)
+        scale = np.broadcast_to(self.scaling.scale, weights.shape)
+        mean = np.where(is_count & varies, columns.mean, 1.0)
+        # A logarithm moves by a deviation divided by the mean.
+        divisor = np.where(is_category, columns.mean, np.where(is_count, mean, scale))
+        decoding = np.where(varies, 1.0 / np.where(varies, weights * divisor, 1.0), 0.0)
+        return AxisScales(
+            weights,
+            weights * scale,
+            decoding,
+            self.n_directions,
+            float((columns.variance * weights**2).sum()),
+        )
+
+    @property
+    def n_directions(self):
+        """How many directions rows may vary in: a level less of each category."""
+        n_values = max(field.columns.stop for field in self.fields)
+        return n_values - sum(field.kind == "category" for field in self.fields)
 
     def statistics(self, columns):
         """Return what corruptions ask for, in the units that the network sees."""
@@ -108,4 +203,5 @@ class Fields:
             maximum=(columns.maximum - centre) / scale,
             zero=-centre / scale,
             neutral=neutral,
+            cell=self.cells,
         )

@@ -70,12 +70,16 @@ def names_of(X):
 
 def columns_of(X):
     """Return the columns of a frame as a dict of arrays, empty if X is no frame."""
+    # By position: a number in brackets would name a row.
+    return {name: column.to_numpy() for name, column in columns_as_series(X)}
+
+
+def columns_as_series(X):
+    """Return the names of a frame's columns with them, none if X is no frame."""
     frame = _frame(X)
     if not isinstance(frame, nw.DataFrame):
-        return {}
-    # By position: a number in brackets would name a row.
-    columns = zip(frame.columns, frame.iter_columns(), strict=True)
-    return {name: column.to_numpy() for name, column in columns}
+        return []
+    return list(zip(frame.columns, frame.iter_columns(), strict=True))
 
 
 def repeated_column(X):

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from skae._sklearn import check_sample_weight
+from skae.data.mixed import Mixed
 from skae.data.ragged import Ragged
 
 BLOCK_BYTES = 2**21  # of prepared rows: about what a core's cache holds
@@ -18,7 +19,7 @@ class Samples:
 
     Parameters
     ----------
-    X : ndarray, CSR matrix or Ragged of shape (n_samples, n_values)
+    X : ndarray, CSR matrix, Ragged or Mixed of shape (n_samples, n_values)
         Flat rows, as a codec makes them.
     condition : ndarray of shape (n_samples, n_conditions), or None
     target : ndarray of shape (n_samples, n_values), or None
@@ -58,6 +59,9 @@ class Samples:
             if lost is None:
                 return n_cells
             return n_cells - np.add.reduceat(lost.sum(axis=1), X.starts)
+        if isinstance(X, Mixed):
+            observed = X.observed()
+            return len(X.n_levels) if observed is None else observed.sum(axis=1)
         n_missing = np.zeros(X.shape[0], dtype=np.int64)
         for start, stop in contiguous_blocks(X):
             lost = missing_cells(dense_rows(X, slice(start, stop)))
@@ -128,7 +132,7 @@ def missing_cells(block):
 
 def dense_rows(X, rows):
     """Return the rows of X, a slice or positions, as a dense array."""
-    if not isinstance(X, np.ndarray):  # sparse or ragged
+    if not isinstance(X, np.ndarray):  # sparse, ragged or mixed
         return X[rows].toarray()
     return X[rows] if isinstance(rows, slice) else np.take(X, rows, axis=0)
 

@@ -27,9 +27,9 @@ _ROUNDING = 16  # times eps: the share of the largest variance that may be no ax
 class Columns:
     """What the first pass learned of the columns of X."""
 
-    n_rows: int
+    n_observations: float  # rows, each counted by its weight
     mean: np.ndarray  # (n_features,), float64
-    variance: np.ndarray  # (n_features,), float64, divided by n_rows
+    variance: np.ndarray  # (n_features,), float64, divided by their number
     minimum: np.ndarray  # (n_features,), float64
     maximum: np.ndarray  # (n_features,), float64
     covariance: np.ndarray | None  # (n_features, n_features), float64
@@ -50,6 +50,7 @@ class ColumnStatistics(NamedTuple):
     maximum: object
     zero: object  # where a value of 0 of X is
     neutral: object  # what stands for a missing cell
+    cell: object = None  # the one that each value is of; None: each is one of its own
 
 
 def describe(samples, *, with_covariance, check):
@@ -167,7 +168,9 @@ def describe_columns(X, *, with_covariance, check, weight=None):
     variance[variance <= 4 * noise] = 0.0
     mean = shift + offset
     missing = None if gaps.columns is None else gaps.columns / n_observations
-    return Columns(n_rows, mean, variance, minimum, maximum, covariance, missing)
+    return Columns(
+        n_observations, mean, variance, minimum, maximum, covariance, missing
+    )
 
 
 class _Gaps:
@@ -245,7 +248,7 @@ def _describe_lengths(lengths, weight=None):
     return float(mean), float(std), int(lengths.max())
 
 
-def principal_axes(samples, columns, *, limit, rng):
+def principal_axes(samples, columns, *, limit, rng, scales=None):
     """Return the leading principal axes of X, never more than its rank.
 
     From the covariance where :func:`describe_columns` made one, else from the Gram
@@ -259,6 +262,8 @@ def principal_axes(samples, columns, *, limit, rng):
         At most so many axes; None for all.
     rng : numpy.random.Generator
         Draws the sample of rows.
+    scales : AxisScales or None
+        Of a frame with categories: axes are those of columns times its weights.
 
     Returns
     -------
@@ -269,7 +274,10 @@ def principal_axes(samples, columns, *, limit, rng):
     X, weight = samples.X, samples.weight
     n_rows, n_features = X.shape
     if columns.covariance is not None:
-        variances, axes = _top_eigenpairs(columns.covariance, limit)
+        covariance = columns.covariance
+        if scales is not None:
+            covariance = covariance * np.outer(scales.weights, scales.weights)
+        variances, axes = _top_eigenpairs(covariance, limit)
         axes = axes.T
     else:
         n_sample = max(_SAMPLE_ELEMENTS // n_features, 2 * (limit or 1))
@@ -279,6 +287,8 @@ def principal_axes(samples, columns, *, limit, rng):
         centred = dense_rows(X, rows).astype(np.float64) - columns.mean
         if columns.missing is not None:
             centred[np.isnan(centred)] = 0.0
+        if scales is not None:
+            centred *= scales.weights
         total = len(rows)
         if weight is not None:
             centred *= np.sqrt(weight[rows, None])

@@ -125,6 +125,10 @@ class Loss(BaseEstimator):
         """
         return getattr(self.per_element(output, x, *learned), reduction)()
 
+    def of_cells(self, values) -> torch.Tensor:
+        """Return one value for each cell: each is one, but in frames."""
+        return values
+
     def draw(self, output, generator) -> torch.Tensor:
         """Draw a row for each row of the decoder's output.
 

@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from skae.data.ragged import Ragged
 from skae.losses.base import Loss, ScaledLoss, check_cells, check_drawn
+from skae.losses.columns import ColumnLosses
 
 _ROUNDING = 32  # times eps: of residuals, in scales
 _PROBES = (-1.3, 0.2, 0.9)  # values that a loss is tried on, in scales
@@ -22,7 +23,8 @@ class NetworkLoss:
     loss : Loss or UnscaledLoss
         Of rows as the network sees them.
     factor, shift : float
-        What the loss of a cell is multiplied by, and what is added to it then.
+        What the loss of a cell is multiplied by, and what is added to it then: an array
+        of shape (n_cells,) where that depends on the column.
     as_sum : bool
         Whether the loss of a row is a sum over its cells, not their mean.
     is_logarithm : bool
@@ -36,9 +38,12 @@ class NetworkLoss:
     is_logarithm: bool
 
     @classmethod
-    def over(cls, scaling, loss, as_sum):
+    def over(cls, fields, columns, loss, as_sum):
         """Return a :class:`Loss` as a network over scaled rows trains on it."""
-        if scaling.centre is None:
+        scaling = fields.scaling
+        if fields.by_column:
+            scaled = _by_column(fields, columns, loss, as_sum)
+        elif scaling.centre is None:
             scaled = ScaledLoss(clone(loss))
         elif overridden_together(type(loss), "for_scale", "per_element"):
             scaled = _checked(loss, loss.for_scale(scaling.scale), scaling.scale)
@@ -66,7 +71,15 @@ class NetworkLoss:
 
     def shift_of(self, samples):
         """Return what is added to the losses of rows: the shift of each cell summed."""
-        return self.shift * self.n_summed(samples) if self.shift else 0.0
+        if not np.any(self.shift):
+            return 0.0
+        if np.ndim(self.shift) == 0:
+            return self.shift * self.n_summed(samples)
+        observed = samples.X.observed()
+        if observed is None:
+            return self.shift.sum() if self.as_sum else self.shift.mean()
+        total = observed @ self.shift
+        return total if self.as_sum else total / np.maximum(observed.sum(axis=1), 1)
 
     def rounding(self, dtype):
         """Return a loss that rounding may leave where rows are reproduced exactly."""
@@ -112,6 +125,16 @@ def of_finite_rows(losses):
     """Return losses of rows that are finite: what overflowed on the way is infinite."""
     losses[np.isnan(losses)] = np.inf
     return losses
+
+
+def _by_column(fields, columns, loss, as_sum):
+    """Return the loss of a frame, where that of numbers is of standardised ones."""
+    shift = 0.0
+    if loss.is_density:
+        spread = np.where(fields.of_kind("number"), fields.scaling.scale, 1.0)
+        first = [field.columns.start for field in fields.fields]
+        shift = np.log(spread[first])
+    return ScaledLoss(ColumnLosses(loss, fields, columns, as_sum), 1.0, shift)
 
 
 def _checked(loss, scaled, scale):
@@ -214,6 +237,10 @@ class UnscaledLoss:
     def reduced(self, output, x, *learned, reduction):
         """Return the sum or the mean of all elements; see :class:`Loss`."""
         return getattr(self.per_element(output, x, *learned), reduction)()
+
+    def of_cells(self, values):
+        """Return one value for each cell; see :class:`Loss`."""
+        return values
 
     def draw(self, output, generator, *learned):
         """Draw rows; see :class:`Loss`."""

@@ -9,6 +9,7 @@ from sklearn import config_context
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from skae.codecs import MixedCodec
 from skae.data import reservoir
 from skae.data.frames import in_memory
 from skae.roles.latent import check_count
@@ -41,16 +42,19 @@ class GenerativeModel:
         -------
         rows : ndarray of shape (n_samples, n_features)
             In units of the training rows and in their form: series as a list, a frame
-            with the names of the features.
+            with the names of the features. Of a frame with categories, levels and
+            counts are drawn, with the probabilities that belong to the code.
         """
         return self._sample(n_samples, random_state, latent)
 
-    def _sample(self, n_samples, random_state, latent, draw=False, condition=None):
+    def _sample(self, n_samples, random_state, latent, draw="auto", condition=None):
         """Make rows, under conditions of shape (n_samples, n_conditions) if any."""
         check_is_fitted(self)
         check_count("n_samples", n_samples)
+        if isinstance(draw, str) and draw == "auto":
+            draw = isinstance(self._codec, MixedCodec)
         if not isinstance(draw, bool | np.bool_):
-            raise TypeError(f"draw={draw!r} must be True or False.")
+            raise TypeError(f"draw={draw!r} must be 'auto', True or False.")
         seed = draw_seed(random_state)
         if isinstance(latent, str) and latent == "mixture":
             if self._mixture is None:

@@ -99,8 +99,9 @@ class DataModel:
         def compute(net, batch):
             cells = criterion.cells(net.decode(net.encode(batch), batch), batch)
             cells = cells.masked_fill(cells.isnan(), torch.inf)  # of what overflowed
-            if batch.observed is not None:
-                cells = cells.masked_fill(~batch.observed, torch.nan)
+            observed = criterion.observed_cells(batch)
+            if observed is not None:
+                cells = cells.masked_fill(~observed, torch.nan)
             return cells, batch.lengths
 
         losses = self._predictor.map_rows(

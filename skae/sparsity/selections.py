@@ -269,4 +269,7 @@ class Revival(nn.Module):
         added = decode(code) - decode(torch.zeros_like(code[:1]))
         output = result.output.detach() + added
         cells = self.loss.per_element(output, batch.compared)
-        return self.weight * batch.mean(over_cells(cells, batch.observed))
+        observed = batch.observed
+        if observed is not None:
+            observed = self.loss.of_cells(observed)
+        return self.weight * batch.mean(over_cells(cells, observed))

@@ -44,6 +44,7 @@ class ConditionalModel(ConditionInference):
             self._conditions,
             self.loss_,
             self._first_rows(start.samples),
+            start.scales,
         )
 
     def _learn_conditions(self, X, y, *, anew):
@@ -256,7 +257,7 @@ class ConditionalModel(ConditionInference):
         *,
         condition=None,
         latent="prior",
-        draw=False,
+        draw="auto",
     ) -> Any:
         """Make new rows of the conditions asked for.
 
@@ -268,9 +269,9 @@ class ConditionalModel(ConditionInference):
             Of the new rows, or one for all; None draws those of training rows.
         latent : {"prior", "mixture"} or fitted model, default="prior"
             Where codes come from, see :meth:`VariationalAutoencoder.sample`.
-        draw : bool, default=False
+        draw : bool or "auto", default="auto"
             Whether rows are drawn from the likelihood given the code, noise included,
-            or are its mean.
+            or are its mean. "auto": of frames with categories, else their mean.
 
         Returns
         -------

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from skae.activations import INVERSES
-from skae.autoencoders.start import kept_if_better
+from skae.autoencoders.start import kept_if_better, set_mixed_maps
 from skae.autoencoders.variational.start import (
     mean_of_rest,
     noise_of,
@@ -15,7 +15,9 @@ from skae.autoencoders.variational.start import (
 _ROWS_REGRESSED = 4096  # on which the start learns what conditions add
 
 
-def start_at_conditions(net, architecture, samples, scaling, encoding, loss, compared):
+def start_at_conditions(
+    net, architecture, samples, scaling, encoding, loss, compared, scales=None
+):
     """Start at what conditions add to rows, if that is the better start.
 
     Parameters
@@ -30,6 +32,8 @@ def start_at_conditions(net, architecture, samples, scaling, encoding, loss, com
         Of rows of X.
     compared : Rows
         Training rows to compare the starts on.
+    scales : AxisScales or None
+        Of a frame with categories.
     """
     rng = np.random.default_rng(net.seed)
     rows = np.sort(rng.permutation(len(samples))[:_ROWS_REGRESSED])
@@ -38,10 +42,10 @@ def start_at_conditions(net, architecture, samples, scaling, encoding, loss, com
     if scaling.centre is None:
         _start_at_mean_rows(net, architecture, encoding, x, conditions, loss, compared)
     else:
-        _start_at_effects(net, architecture, x, conditions, compared)
+        _start_at_effects(net, architecture, x, conditions, compared, scales)
 
 
-def _start_at_effects(net, architecture, x, conditions, rows):
+def _start_at_effects(net, architecture, x, conditions, rows, scales=None):
     """Start at what conditions add, and probabilistic PCA of the rest of rows.
 
     Parameters
@@ -53,11 +57,14 @@ def _start_at_effects(net, architecture, x, conditions, rows):
     conditions : ndarray of shape (n_rows, n_conditions)
     rows : Rows
         Training rows to compare the starts on.
+    scales : AxisScales or None
     """
     from sklearn.decomposition import PCA  # which takes long to import
 
     module, like = net.module_, net.module_.head.weight
     n_components = module.n_components
+    if scales is not None:
+        x = x * scales.encoding
     effects = np.linalg.lstsq(conditions, x)[0]
     rest = x - conditions @ effects
     pca = PCA(min(n_components, *x.shape), random_state=net.seed)
@@ -73,15 +80,22 @@ def _start_at_effects(net, architecture, x, conditions, rows):
     n_axes, n_features = encoding.shape
     # No axis is left for some components, and none encodes a condition.
     unused = encoding.new_zeros(n_components - n_axes, n_features)
-    with kept_if_better(net, rows), torch.no_grad():
+    maps = (
+        torch.cat((encoding, unused, torch.zeros_like(effects))),
+        torch.cat((decoding, unused, effects)),
+    )
+
+    def set_others():
         module.condition_to_mean.weight.zero_()
         module.condition_to_mean.weight[:n_axes] = -encoding @ effects.T
-        architecture.set_linear_maps(
-            module,
-            torch.cat((encoding, unused, torch.zeros_like(effects))),
-            torch.cat((decoding, unused, effects)),
-        )
         set_log_variances(module, log_variances)
+
+    if scales is not None:
+        set_mixed_maps(net, architecture, *maps, rows, scales, set_others)
+        return
+    with kept_if_better(net, rows), torch.no_grad():
+        architecture.set_linear_maps(module, *maps)
+        set_others()
         net.criterion_.start_dispersion(noise)
 
 

@@ -85,14 +85,16 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
     def _start(self, start):
         if not self._starts_at_axes():
             return
-        X, columns = start.samples.X, start.columns
+        X, columns, scales = start.samples.X, start.columns, start.scales
         rng = np.random.default_rng(self.net_.seed)
-        rest = mean_of_rest(columns.variance.sum(), start.variances, X.shape[1])
-        share, factor = self._calibration(X, rng)
+        total, n_directions, unit = columns.variance.sum(), X.shape[1], self.scale_**2
+        if scales is not None:
+            total, n_directions, unit = scales.total, scales.n_directions, 1.0
+        rest = mean_of_rest(total, start.variances, n_directions)
+        share, factor = self._calibration(X, scales, rng)
+        mean = total / n_directions
         variances, rest = (
-            factor
-            * ((1 - share) * value + share * columns.variance.mean())
-            / self.scale_**2
+            factor * ((1 - share) * value + share * mean) / unit
             for value in (start.variances, rest)
         )
         start_probabilistic(
@@ -102,9 +104,10 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
             variances,
             rest,
             self._first_rows(start.samples),
+            scales,
         )
 
-    def _calibration(self, X, rng):
+    def _calibration(self, X, scales, rng):
         """Return share and factor that the start's variances are changed by."""
         n_rows, n_features = X.shape
         if n_features > _WIDEST_CALIBRATED or n_rows > _MANY_ROWS * n_features:
@@ -112,6 +115,8 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         n_sample = min(n_rows, _ROWS_CALIBRATED)
         rows = np.sort(rng.choice(n_rows, n_sample, replace=False))
         x = self._fields.scaling.seen(X, rows)
+        if scales is not None:
+            x = x * scales.encoding
         return calibrate_spectrum(x, self.n_components_, n_rows, rng)
 
     def _summarise(self, samples, rng, n_seen):
@@ -296,7 +301,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
     # -- numbers to rows
 
     def sample(
-        self, n_samples=1, random_state=None, *, latent="prior", draw=False
+        self, n_samples=1, random_state=None, *, latent="prior", draw="auto"
     ) -> Any:
         """Make new rows.
 
@@ -309,9 +314,9 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
             on codes of the training rows, for codes that are not normal in sum; or any
             model fitted to codes that has a method `sample`, such as scikit-learn's
             `GaussianMixture` or `KernelDensity`.
-        draw : bool, default=False
+        draw : bool or "auto", default="auto"
             Whether rows are drawn from the likelihood given the code, noise included,
-            or are its mean.
+            or are its mean. "auto": of frames with categories, else their mean.
 
         Returns
         -------

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from skae.autoencoders.start import kept_if_better
+from skae.autoencoders.start import kept_if_better, set_mixed_maps
 from skae.autoencoders.variational.normal import unsquashed
 
 _LEAST_NOISE = 1e-5  # variance, where that of a typical column is 1
@@ -53,7 +53,7 @@ def probabilistic_maps(axes, variances, noise, like):
     return encoding, decoding, unsquashed(torch.log(noise / variances))
 
 
-def start_probabilistic(net, architecture, axes, variances, noise, rows):
+def start_probabilistic(net, architecture, axes, variances, noise, rows, scales=None):
     """Start a variational module at probabilistic PCA, if that is the better start.
 
     Parameters
@@ -64,11 +64,24 @@ def start_probabilistic(net, architecture, axes, variances, noise, rows):
         As of :func:`probabilistic_maps`.
     rows : Rows
         Training rows to compare the starts on.
+    scales : AxisScales or None
+        Of a frame: the units of the axes.
     """
     module = net.module_
     noise = noise_of(net.criterion_, noise)
     maps = probabilistic_maps(axes, variances, noise, module.head.weight)
     encoding, decoding, log_variances = maps
+    if scales is not None:
+        set_mixed_maps(
+            net,
+            architecture,
+            encoding,
+            decoding,
+            rows,
+            scales,
+            lambda: set_log_variances(module, log_variances),
+        )
+        return
     with kept_if_better(net, rows), torch.no_grad():
         architecture.set_linear_maps(module, encoding, decoding)
         set_log_variances(module, log_variances)
