@@ -23,6 +23,7 @@ _OF_DATES = (
 )
 _FEW_LEVELS = 50  # which no column has too many of
 _SHOWN = 10  # levels in a message
+_QUANTILES = 1000  # at most
 _TO_NORMAL = 0.7413  # of an interquartile range
 _FARTHEST = 3.0  # that a robust transform goes
 
@@ -132,6 +133,9 @@ class NumberColumn(Column):
 
     def learn(self, values):
         """Learn how numbers are transformed from those of fit."""
+        if isinstance(self.transform, QuantileTransformer):
+            n_quantiles = min(_QUANTILES, np.isfinite(values).sum())
+            self.transform.set_params(n_quantiles=n_quantiles)
         self.transform.fit(values[:, None])
 
     def read(self, series, where):
