@@ -58,9 +58,7 @@ def alarms(kind, X, seed):
     line = {}
     for share in SHARES:
         line[f"{share:g}"] = (probability > 1 - share).mean()
-        line[f"{share:g}, training rows"] = (
-            scores < np.quantile(known, share)
-        ).mean()
+        line[f"{share:g}, training rows"] = (scores < np.quantile(known, share)).mean()
     return line
 
 
