@@ -58,6 +58,7 @@ def test_every_parameter_is_covered():
         "verbose",  # test_callbacks.py
         "warm_start",  # test_fit.py
         "contamination",  # test_outliers.py
+        "novelty",  # test_thresholds.py
         "corruption",  # test_corruption.py
         "columns",  # test_frames.py
     }

@@ -29,7 +29,7 @@ from skae.autoencoders.variational.module import VariationalForward
 from skae.data.batch import Batch
 from skae.data.samples import Samples
 from skae.data.statistics import describe, principal_axes
-from skae.roles.outliers import quantile
+from skae.roles.thresholds import quantile
 from skae.training.early_stopping import clearly_better
 
 WEIGHTS = np.array([0, 1, 2, 3, 0, 1, 4, 1, 2, 1, 0, 3])

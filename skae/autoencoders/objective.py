@@ -56,7 +56,8 @@ class Start(NamedTuple):
 class Objective(Parameters):
     """What a subclass of :class:`BaseAutoencoder` may change of a fit.
 
-    Each method is called once, in this order; see "Extending skae".
+    Each method is called once, in this order, and :meth:`_start` again on parts of the
+    rows where the threshold of outliers is set; see "Extending skae".
     """
 
     module_class = AutoencoderModule

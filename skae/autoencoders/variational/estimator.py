@@ -99,10 +99,14 @@ class VariationalAutoencoder(LikelihoodDetector, EvidenceModel):
         Draws of the code per row. Above 1, training maximises the tighter bound of
         Burda et al. (2016) with so many.
     contamination : float, "auto" or None, default="auto"
-        Where the threshold of outliers is. A float in (0, 0.5]: that share of the
-        training rows is outside. None: none of them is. "auto": three robust standard
-        deviations above the median of their loss, or of its logarithm where it is none
-        itself; after `fit`, at least one is outside.
+        Where the threshold of outliers is. A float in (0, 0.5]: that share of new rows
+        as those of `fit` is outside, and of the training rows in `fit_predict`. None:
+        no training row is. "auto": three robust standard deviations above the median
+        loss of new rows, or of its logarithm where it is none itself; at least one
+        training row is outside.
+    novelty : bool, default=True
+        Whether the threshold is set by rows that were not trained on, where some were
+        held out to validate on, see "How it works". False: by the training rows.
     outlier_score : str, default="elbo"
         What `score_samples` returns, in nats: "elbo", the evidence lower bound;
         "reconstruction_probability", its first term, the expected log-likelihood of the
