@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn import Interval, StrOptions
 from skae.data.reservoir import sampled
+from skae.roles.explanations import Explainer
 
 _MAD_TO_SIGMA = 1.4826  # of a normal distribution
 _ALONE = 64  # times eps: by what a score depends on the rows scored with it
@@ -16,7 +17,7 @@ _ROUNDING = 1e-9  # of exp(log(loss)): equal losses are on one side
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class OutlierDetector(OutlierMixin):
+class OutlierDetector(Explainer, OutlierMixin):
     """Turn `score_samples` into decisions.
 
     A class that mixes this in has `_samples` and `_row_losses`, and calls
