@@ -419,6 +419,31 @@ def test_what_stands_under_a_gap_of_a_category_says_nothing(gaps):
         )
 
 
+# -- why a row is strange
+
+
+@every_estimator
+def test_shares_of_columns_sum_to_the_score(estimator, gaps):
+    model = _fit(gaps, estimator)
+    known = _given(model, gaps)
+    shares, expected = model.explain(gaps, return_expected=True, **known)
+    total = shares.sum(axis=1)
+    np.testing.assert_allclose(total, -model.score_samples(gaps, **known), rtol=1e-5)
+    assert shares.columns.tolist()[:6] == gaps.columns.tolist()
+    assert shares.index.tolist() == gaps.index.tolist()
+    assert (shares[gaps.columns].to_numpy()[gaps.isna()] == 0).all()
+    assert expected.dtypes.tolist() == gaps.dtypes.tolist()
+
+
+def test_a_level_that_does_not_fit_is_found(frame):
+    model = Autoencoder(2, random_state=0).fit(frame)
+    strange = frame.assign(
+        colour=frame["colour"].map(dict(blue="red", green="blue", red="green"))
+    )
+    first = model.explain(strange).idxmax(axis=1)
+    assert (first == "colour").mean() > 0.8
+
+
 # -- rows that are drawn
 
 

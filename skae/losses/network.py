@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
+from skae.data.mixed import Mixed
 from skae.data.ragged import Ragged
 from skae.losses.base import Loss, ScaledLoss, check_cells, check_drawn
 from skae.losses.columns import ColumnLosses
@@ -75,11 +76,17 @@ class NetworkLoss:
             return 0.0
         if np.ndim(self.shift) == 0:
             return self.shift * self.n_summed(samples)
-        observed = samples.X.observed()
+        observed = self._observed(samples.X)
         if observed is None:
             return self.shift.sum() if self.as_sum else self.shift.mean()
         total = observed @ self.shift
         return total if self.as_sum else total / np.maximum(observed.sum(axis=1), 1)
+
+    def _observed(self, X):
+        """Return which cells of a frame are there, or None where all are."""
+        if isinstance(X, Mixed):
+            return X.observed()
+        return ~np.isnan(X[:, self.loss.arrays["first_values"]])
 
     def rounding(self, dtype):
         """Return a loss that rounding may leave where rows are reproduced exactly."""

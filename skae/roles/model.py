@@ -95,11 +95,20 @@ class DataModel:
     def _cell_losses(self, samples):
         """Return the loss of each cell, in units of X."""
         criterion = self.net_.criterion_
+        return self._mapped_cells(
+            samples,
+            lambda net, batch: criterion.cells(
+                net.decode(net.encode(batch), batch), batch
+            ),
+        )
+
+    def _mapped_cells(self, samples, cells_of):
+        """Return ``cells_of(net, batch)`` in units of X, NaN where one is missing."""
 
         def compute(net, batch):
-            cells = criterion.cells(net.decode(net.encode(batch), batch), batch)
+            cells = cells_of(net, batch)
             cells = cells.masked_fill(cells.isnan(), torch.inf)  # of what overflowed
-            observed = criterion.observed_cells(batch)
+            observed = self.net_.criterion_.observed_cells(batch)
             if observed is not None:
                 cells = cells.masked_fill(~observed, torch.nan)
             return cells, batch.lengths

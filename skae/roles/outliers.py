@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn import Interval, StrOptions
 from skae.data.reservoir import sampled
+from skae.roles.explanations import Explainer
 from skae.roles.thresholds import Reference, robust_limit, second_largest
 from skae.roles.tuning import best_threshold, threshold_of_rate
 from skae.roles.unseen import unseen_losses
@@ -18,7 +19,7 @@ _ALONE = 64  # times eps: by what a score depends on the rows scored with it
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class OutlierDetector(OutlierMixin):
+class OutlierDetector(Explainer, OutlierMixin):
     """Turn `score_samples` into decisions.
 
     A class that mixes this in has `_samples` and `_row_losses`, and calls

@@ -10,6 +10,7 @@ from skae.autoencoders.conditional.encoding import Conditions
 from skae.autoencoders.conditional.inference import ConditionInference
 from skae.autoencoders.conditional.module import ConditionalModule
 from skae.autoencoders.conditional.start import start_at_conditions
+from skae.autoencoders.variational.explanations import EvidenceExplainer
 from skae.data.checks import as_codes
 from skae.data.frames import in_memory
 from skae.data.reservoir import sampled
@@ -18,7 +19,7 @@ from skae.training.seeds import draw_seed, make_generator
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class ConditionalModel(ConditionInference):
+class ConditionalModel(EvidenceExplainer, ConditionInference):
     """Base of conditional variational autoencoders.
 
     The class that mixes this in has `continuous`, learns `_conditions` (a
@@ -122,7 +123,39 @@ class ConditionalModel(ConditionInference):
             In nats; higher is more normal.
         """
         check_is_fitted(self)
-        return -self._row_losses(self._samples(X, condition))
+        return -self._outlier_losses(self._samples(X, condition))
+
+    def _outlier_losses(self, samples):
+        """Return minus the scores of samples."""
+        return self._row_losses(samples)
+
+    def explain(
+        self, X, *, condition=None, method="auto", return_expected=False
+    ) -> Any:
+        """Tell which columns make a row strange: the share of each in its score.
+
+        As :meth:`VariationalAutoencoder.explain`, but that one column at most is taken
+        out of a row, as there is no threshold.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        condition : array-like, default=None
+            Of the rows, or one for all; None is the most probable of each.
+        method : {"auto", "removal", "loss"}, default="auto"
+            Whether columns are taken out of tables, or have their losses.
+        return_expected : bool, default=False
+            Whether to return what was expected in the place of X, too.
+
+        Returns
+        -------
+        shares : frame of shape (n_samples, n_features + 1), or array or list like X
+            In nats; they sum to minus `score_samples`.
+        expected : like X
+            Returned if `return_expected` is True.
+        """
+        check_is_fitted(self)
+        return self._explain(X, method, return_expected, condition)
 
     def score(self, X, y=None) -> float:
         """Return the mean evidence lower bound of rows, given their condition.

@@ -16,6 +16,7 @@ from skae.autoencoders.variational.bound import Bound, WarmUp
 from skae.autoencoders.variational.module import VariationalModule
 from skae.autoencoders.variational.normal import (
     divergence,
+    fixed_draws,
     log_ratio,
     surrounding_points,
 )
@@ -238,13 +239,12 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         points = points if at_mean else surrounding_points(self.n_components_)
         points = torch.from_numpy(points)
         criterion = self.net_.criterion_
-        n_values = self._predictor.n_hidden_values // HIDDEN_FACTOR
 
         def compute(net, batch):
             mean, log_variance = net.posterior(batch)
             std = torch.exp(0.5 * log_variance)
             total = mean.new_zeros(len(mean))
-            for chunk in points.to(mean).split(_per_pass(batch.x, n_values)):
+            for chunk in points.to(mean).split(self._draws_per_pass(batch)):
                 codes = mean + std * chunk.unsqueeze(1)
                 outputs = net.decode_draws(codes, batch)
                 total += criterion.row_losses(outputs, batch).sum(0)
@@ -269,17 +269,15 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
             depend on other rows.
         """
         criterion = self.net_.criterion_
-        n_values = self._predictor.n_hidden_values // HIDDEN_FACTOR
         fixed = None
         if generator is None:
-            rng = np.random.default_rng(0)
-            fixed = torch.from_numpy(rng.normal(size=(n_draws, 1, self.n_components_)))
+            fixed = fixed_draws(n_draws, self.n_components_)
 
         def compute(net, batch):
             mean, log_variance = net.posterior(batch)
             std = torch.exp(0.5 * log_variance)
             total = torch.full_like(mean[:, 0], -np.inf)
-            step = _per_pass(batch.x, n_values)
+            step = self._draws_per_pass(batch)
             for first in range(0, n_draws, step):
                 shape = (min(step, n_draws - first), *mean.shape)
                 if fixed is None:
@@ -297,6 +295,13 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         bound = self._predictor.map(samples, compute, value_range=self.loss_.range)
         bound -= self._network_loss.shift_of(samples)
         return -of_finite_rows(-bound)
+
+    def _draws_per_pass(self, batch):
+        """Return how many draws of the codes of a batch are decoded at once."""
+        n_values = self._predictor.n_hidden_values // HIDDEN_FACTOR
+        n_values = max(batch.x.shape[1], n_values)
+        at_most = min(_ROWS_PER_PASS, 8 * rows_per_block(n_values))
+        return max(1, at_most // len(batch.x))
 
     # -- numbers to rows
 
@@ -349,16 +354,3 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
             codes = self._encode(self._samples(X))
         values = np.linspace(-3, 3, 11) if values is None else values
         return self._decode_paths(self._traversed(codes, component, values))
-
-
-def _per_pass(x, n_values):
-    """Return how many draws of the codes of rows are decoded at once.
-
-    Parameters
-    ----------
-    x : Tensor of shape (n_samples, n)
-    n_values : int
-        Of a row in the widest layer, divided by HIDDEN_FACTOR.
-    """
-    at_most = min(_ROWS_PER_PASS, 8 * rows_per_block(max(x.shape[1], n_values)))
-    return max(1, at_most // len(x))

@@ -38,6 +38,17 @@ def log_ratio(noise, log_variance, codes):
     return 0.5 * (codes.square() - noise.square() - log_variance).sum(-1)
 
 
+def fixed_draws(n_draws, n_components):
+    """Return standard normal noise, the same for every row.
+
+    Returns
+    -------
+    noise : Tensor of shape (n_draws, 1, n_components), float64
+    """
+    rng = np.random.default_rng(0)
+    return torch.from_numpy(rng.normal(size=(n_draws, 1, n_components)))
+
+
 def surrounding_points(n_components):
     """Return points whose mean of any function estimates its normal expectation.
 

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 from skae._sklearn import StrOptions
+from skae.autoencoders.variational.explanations import (
+    N_DRAWS,
+    EvidenceExplainer,
+)
 from skae.roles.outliers import OutlierDetector
-
-_DRAWS = 128  # of outlier_score="log_likelihood"
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class LikelihoodDetector(OutlierDetector):
+class LikelihoodDetector(EvidenceExplainer, OutlierDetector):
     """The outlier role of a :class:`VariationalModel`: scores in nats."""
 
     outlier_score: str = "elbo"
@@ -30,4 +32,4 @@ class LikelihoodDetector(OutlierDetector):
             return self._row_losses(samples)
         if self._scored_by == "reconstruction_probability":
             return self._expected_losses(samples, with_divergence=False)
-        return -self._log_likelihood(samples, _DRAWS, None)
+        return -self._log_likelihood(samples, N_DRAWS, None)
