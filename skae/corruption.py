@@ -348,7 +348,7 @@ def _of_cells(x, columns):
     """Return a tensor with one column for each cell of x, whatever it holds."""
     if columns is None or columns.cell is None:
         return x
-    return x[:, : int(columns.cell[-1]) + 1]
+    return x[:, : int(columns.cell.max()) + 1]
 
 
 def _of_values(of_cells, columns):

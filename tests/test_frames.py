@@ -186,7 +186,7 @@ def test_tokens_that_pickle_and_plain_modules(frame):
     flat = model._samples(frame).X.toarray()
     codes = model.encoder_(torch.from_numpy(flat)).detach()
     np.testing.assert_allclose(codes, model.transform(frame), atol=1e-4)
-    shares = model.decoder_(codes).detach()[:, 1:4]
+    shares = model.decoder_(codes).detach()[:, 3:6]
     np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-5)
 
 
@@ -205,7 +205,7 @@ def test_mixed_rows_are_indicators(gaps):
         pd.get_dummies(gaps["colour"]).to_numpy(float, copy=True),
     )
     wanted[gaps["colour"].isna()] = np.nan
-    np.testing.assert_array_equal(dense[:, 1:4], wanted)
+    np.testing.assert_array_equal(dense[:, 3:6], wanted)
     np.testing.assert_array_equal(dense[:, 0], gaps["length"])
     assert isinstance(X, Mixed)
     assert X.codes.dtype == np.int8
@@ -248,11 +248,11 @@ def test_cells_are_likelihoods_in_closed_form(frame, rng):
     x = torch.from_numpy((flat - scaling.centre) / scaling.scale)
     cells = loss.per_element(torch.from_numpy(output), x).numpy()
     np.testing.assert_allclose(cells[:, 0], -norm.logpdf(output[:, 0], x[:, 0]))
-    shares = (flat[:, 1:4].sum(0) + 1 / 3) / 81
-    logits = np.log(shares) + output[:, 1:4]
-    wanted = -(log_softmax(logits, 1) * flat[:, 1:4]).sum(1)
+    shares = (flat[:, 3:6].sum(0) + 1 / 3) / 81
+    logits = np.log(shares) + output[:, 3:6]
+    wanted = -(log_softmax(logits, 1) * flat[:, 3:6]).sum(1)
     np.testing.assert_allclose(cells[:, 1], wanted)
-    log_rate = np.log(frame["legs"].mean()) + output[:, 4]
+    log_rate = np.log(frame["legs"].mean()) + output[:, 2]
     n = frame["legs"].to_numpy()
     wanted = (
         np.exp(log_rate) - n * log_rate + torch.lgamma(torch.tensor(n + 1.0)).numpy()
@@ -399,13 +399,13 @@ def test_corruptions_take_all_levels_of_a_cell(frame, corruption):
     batch = model._fields.scaling.batch(samples, slice(None), np.dtype(np.float32))
     module.corrupt.generator = torch.Generator().manual_seed(0)
     corrupted = module.corrupt(batch)
-    levels = model._fields.scaling.inverse(corrupted.x.numpy())[:, 1:4]
+    levels = model._fields.scaling.inverse(corrupted.x.numpy())[:, 3:6]
     if corrupted.observed is None:
         np.testing.assert_allclose(levels.max(axis=1), 1, atol=1e-6)
         np.testing.assert_allclose(levels.sum(axis=1), 1, atol=1e-6)
         assert (corrupted.x != batch.x).any(1).float().mean() > 0.5
     else:
-        there = corrupted.observed[:, 1:4]
+        there = corrupted.observed[:, 3:6]
         assert (there.all(1) | ~there.any(1)).all()
         assert 0.3 < float(there.float().mean()) < 0.7
 

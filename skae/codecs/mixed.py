@@ -15,6 +15,8 @@ from skae.data.frames import columns_as_series, kind_of_frame, names_of
 from skae.data.mixed import Mixed
 from skae.data.samples import working_dtype
 
+_ORDER = ("number", "count", "category")  # of the kinds, in the flat rows
+
 
 def is_mixed(X):
     """Tell whether X is a frame with a column that is not of numbers."""
@@ -81,20 +83,32 @@ class MixedCodec(Codec):
     @property
     def fields(self):
         """The :class:`Fields` of the flat rows, one for each column."""
-        fields, start = [], 0
-        for reader in self._readers:
-            stop = start + max(reader.n_levels, 1)
-            fields.append(
-                Field(
-                    reader.kind,
-                    slice(start, stop),
-                    (reader.name,),
-                    reader.n_levels or None,
-                    (0.0, np.inf) if reader.kind == "count" else (-np.inf, np.inf),
-                )
+        fields = [
+            Field(
+                reader.kind,
+                slice(start, start + max(reader.n_levels, 1)),
+                (reader.name,),
+                reader.n_levels or None,
+                (0.0, np.inf) if reader.kind == "count" else (-np.inf, np.inf),
             )
-            start = stop
+            for reader, start in zip(self._readers, self._starts, strict=True)
+        ]
         return Fields(tuple(fields), by_column=True)
+
+    @property
+    def _places(self):
+        """Where each column is, among numbers, then counts, then categories."""
+        kinds = [_ORDER.index(reader.kind) for reader in self._readers]
+        return np.argsort(np.argsort(kinds, kind="stable"))
+
+    @property
+    def _starts(self):
+        """Where the values of each column begin in the flat rows."""
+        widths = np.array([max(reader.n_levels, 1) for reader in self._readers])
+        order = np.argsort(self._places)
+        starts = np.empty_like(widths)
+        starts[order] = np.cumsum(widths[order]) - widths[order]
+        return starts
 
     def rows(self, estimator, X, *, reset=False, name="X"):
         """Return X as :class:`Mixed` rows, which it may be; see :class:`Codec`."""
@@ -124,7 +138,7 @@ class MixedCodec(Codec):
     def _read(self, X, name, *, learn):
         if learn:
             self._readers = []
-        numbers, codes = [], []
+        read = []
         for place, (column, series) in enumerate(columns_as_series(X)):
             where = f"Column {column!r} of {name}"
             if learn:
@@ -134,22 +148,26 @@ class MixedCodec(Codec):
                 reader = self._readers[place]
                 reader.check_kind(series, where)
             values = reader.read(series, where)
-            if reader.kind == "category":
-                codes.append(values)
-                continue
-            if learn and not np.isnan(values).all():
-                reader.learn(values)
-            numbers.append(reader.transformed(values))
+            if reader.kind != "category":
+                if learn and not np.isnan(values).all():
+                    reader.learn(values)
+                values = reader.transformed(values)
+            else:
+                values = values.astype(np.min_scalar_type(-reader.n_levels))
+            read.append(values)
         n_levels = np.array([reader.n_levels for reader in self._readers])
         if learn:
             self.shape = (int(np.maximum(n_levels, 1).sum()),)
-        n_rows = len(series)
-        narrow = np.min_scalar_type(-max(n_levels.max(), 1))
-        dtype = np.result_type(np.float32, *(array.dtype for array in numbers))
+        order = np.argsort(self._places)
+        numbers = [read[place] for place in order if not n_levels[place]]
+        codes = [read[place] for place in order if n_levels[place]]
+        of_numbers = np.result_type(np.float32, *(array.dtype for array in numbers))
+        of_codes = np.result_type(np.int8, *(array.dtype for array in codes))
         return Mixed(
-            _stacked(numbers, n_rows, working_dtype(dtype)),
-            _stacked(codes, n_rows, narrow),
-            n_levels,
+            _stacked(numbers, len(series), working_dtype(of_numbers)),
+            _stacked(codes, len(series), of_codes),
+            n_levels[order][n_levels[order] > 0],
+            self._places,
         )
 
     def restore(self, values, leading=(), *, cells=False):

@@ -102,13 +102,19 @@ class Fields:
         """The cell that each value is of, shape (n_values,); None: of its own."""
         if not self.by_column:
             return None
-        widths = [field.columns.stop - field.columns.start for field in self.fields]
-        return np.repeat(np.arange(len(widths)), widths)
+        cells = np.empty(self.n_values, dtype=np.int64)
+        for number, field in enumerate(self.fields):
+            cells[field.columns] = number
+        return cells
+
+    @property
+    def n_values(self):
+        """How many values a flat row has, of a channel where lengths vary."""
+        return max(field.columns.stop for field in self.fields)
 
     def of_kind(self, *kinds):
         """Return which values are of these kinds, a mask of shape (n_values,)."""
-        n_values = max(field.columns.stop for field in self.fields)
-        chosen = np.zeros(n_values, dtype=bool)
+        chosen = np.zeros(self.n_values, dtype=bool)
         for field in self.fields:
             chosen[field.columns] = field.kind in kinds
         return chosen
@@ -185,8 +191,8 @@ class Fields:
     @property
     def n_directions(self):
         """How many directions rows may vary in: a level less of each category."""
-        n_values = max(field.columns.stop for field in self.fields)
-        return n_values - sum(field.kind == "category" for field in self.fields)
+        n_categories = sum(field.kind == "category" for field in self.fields)
+        return self.n_values - n_categories
 
     def statistics(self, columns):
         """Return what corruptions ask for, in the units that the network sees."""

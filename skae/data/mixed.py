@@ -13,24 +13,25 @@ class Mixed:
     Parameters
     ----------
     numbers : ndarray of float of shape (n_samples, n_numbers)
+        The first values of the flat rows.
     codes : ndarray of int of shape (n_samples, n_categories)
         The number of the level, -1 where it is missing.
-    n_levels : ndarray of int of shape (n_columns,)
-        Of each column, 0 of a number; in the order of the flat rows.
+    n_levels : ndarray of int of shape (n_categories,)
+        Of each category.
+    places : ndarray of int of shape (n_columns,)
+        Where each column of the user's is, among numbers and then categories.
     """
 
-    def __init__(self, numbers, codes, n_levels):
+    def __init__(self, numbers, codes, n_levels, places):
         self.numbers = numbers
         self.codes = codes
         self.n_levels = n_levels
-        widths = np.maximum(n_levels, 1)
-        self._starts = np.cumsum(widths) - widths
-        self._width = int(widths.sum())
+        self.places = places
 
     @property
     def shape(self):
         """The shape that the dense array has."""
-        return len(self.numbers), self._width
+        return len(self.numbers), self.numbers.shape[1] + int(self.n_levels.sum())
 
     @property
     def dtype(self):
@@ -42,27 +43,25 @@ class Mixed:
 
     def __getitem__(self, rows):
         """Return the rows of a slice or of positions."""
-        return Mixed(self.numbers[rows], self.codes[rows], self.n_levels)
+        return Mixed(self.numbers[rows], self.codes[rows], self.n_levels, self.places)
 
     def toarray(self):
         """Return the rows as an array of shape (n_samples, n_values)."""
-        dense = np.zeros(self.shape, dtype=self.dtype)
-        is_category = self.n_levels > 0
-        dense[:, self._starts[~is_category]] = self.numbers
-        starts = self._starts[is_category]
+        n_rows, n_values = self.shape
+        n_numbers = self.numbers.shape[1]
+        dense = np.zeros((n_rows, n_values), dtype=self.dtype)
+        dense[:, :n_numbers] = self.numbers
+        starts = n_numbers + np.cumsum(self.n_levels) - self.n_levels
         missing = self.codes < 0
-        places = starts + np.where(missing, 0, self.codes)
-        np.put_along_axis(dense, places, 1.0, axis=1)
-        n_levels = self.n_levels[is_category]
+        places = starts + np.maximum(self.codes, 0)
+        places += (np.arange(n_rows) * n_values)[:, np.newaxis]
+        dense.ravel()[places] = 1.0
         for number in np.flatnonzero(missing.any(axis=0)):
-            levels = slice(starts[number], starts[number] + n_levels[number])
+            levels = slice(starts[number], starts[number] + self.n_levels[number])
             dense[missing[:, number], levels] = np.nan
         return dense
 
     def observed(self):
         """Return which cells are there, of shape (n_samples, n_columns), or None."""
-        there = np.empty((len(self), len(self.n_levels)), dtype=bool)
-        is_category = self.n_levels > 0
-        there[:, is_category] = self.codes >= 0
-        there[:, ~is_category] = ~np.isnan(self.numbers)
-        return None if there.all() else there
+        there = np.concatenate((~np.isnan(self.numbers), self.codes >= 0), axis=1)
+        return None if there.all() else there[:, self.places]

@@ -61,7 +61,7 @@ class Samples:
             return n_cells - np.add.reduceat(lost.sum(axis=1), X.starts)
         if isinstance(X, Mixed):
             observed = X.observed()
-            return len(X.n_levels) if observed is None else observed.sum(axis=1)
+            return len(X.places) if observed is None else observed.sum(axis=1)
         n_missing = np.zeros(X.shape[0], dtype=np.int64)
         for start, stop in contiguous_blocks(X):
             lost = missing_cells(dense_rows(X, slice(start, stop)))

@@ -1,26 +1,17 @@
 """The likelihood of frames: of each column by what it holds, all in one loss."""
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from sklearn.base import clone
+from torch.nn import functional as F
 
 from skae.data.batch import over_cells
 from skae.losses.base import check_cells, check_drawn
 from skae.losses.discrete import Poisson
 
-_PAD = -1e30  # the logit of a level that is none
 _LEAST_RATE = 1e-6
+_LOWEST = -1e30  # no logit is lower
 _FACTORS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5)
-
-
-class _Group(NamedTuple):
-    """Categories of about as many levels, padded to the same number."""
-
-    values: np.ndarray  # (n_categories, n_levels): where in the flat row
-    is_level: np.ndarray  # the same shape: False where padded
-    log_shares: np.ndarray  # the same shape, `_PAD` where padded
 
 
 class ColumnLosses:
@@ -50,30 +41,36 @@ class ColumnLosses:
     def __init__(self, loss, fields, columns, as_sum):
         self.loss = clone(loss)
         self.poisson = Poisson()
-        self.n_cells = len(fields.fields)
-        is_number = fields.of_kind("number")
-        self.number_scale = fields.scaling.scale[is_number]
-        self.groups, order = self._grouped(fields, columns)
-        arrays = {
-            "numbers": np.flatnonzero(is_number),
-            "counts": np.flatnonzero(fields.of_kind("count")),
-            "first_values": np.array([f.columns.start for f in fields.fields]),
-            "shares": np.where(fields.of_kind("category"), columns.mean, 0.0),
-            "weights": np.ones(self.n_cells),
-        }
-        arrays["centre"] = fields.scaling.centre[arrays["counts"]]
-        arrays["scale"] = fields.scaling.scale[arrays["counts"]]
-        cell = fields.cells
-        arrays["cell"] = cell
-        order = [*cell[arrays["numbers"]], *cell[arrays["counts"]], *order]
-        arrays["order"] = np.argsort(order)
+        self.n_numbers = int(fields.of_kind("number").sum())
+        n_counts = int(fields.of_kind("count").sum())
+        numbers = slice(0, self.n_numbers)
+        counts = slice(self.n_numbers, self.n_numbers + n_counts)
+        self.n_measured = counts.stop  # which are no categories
+        self.number_scale = fields.scaling.scale[numbers]
+        cell, first = fields.cells, [field.columns.start for field in fields.fields]
+        in_order = np.argsort(first)  # of the flat rows
+        self.n_levels = [
+            fields.fields[number].n_levels for number in in_order[self.n_measured :]
+        ]
+        weights = np.ones(len(first))
         if not as_sum:
-            arrays["weights"] = self._weights(fields, columns)
-        self.is_weighted = bool((arrays["weights"] != 1).any())
-        for number, group in enumerate(self.groups):
-            for name, values in group._asdict().items():
-                arrays[f"{name}_{number}"] = values
-        self.arrays = arrays
+            weights = self._weights(fields, columns)
+        self.is_weighted = bool((weights != 1).any())
+        n_levels = np.array(self.n_levels, dtype=np.int64)
+        category = np.repeat(np.arange(len(n_levels)), n_levels)
+        shares = columns.mean[self.n_measured :]
+        self.arrays = {
+            "cell": cell,
+            "first_values": np.array(first),
+            "order": np.argsort(in_order),
+            "weights": weights,
+            "centre": fields.scaling.centre[counts],
+            "scale": fields.scaling.scale[counts],
+            "shares": shares,
+            "log_shares": _log_shares(shares, n_levels, columns.n_observations),
+            "category": category,
+            "membership": np.eye(len(self.n_levels))[category],
+        }
         self._tensors = {}
 
     def __getstate__(self):
@@ -88,30 +85,6 @@ class ColumnLosses:
                 tensor = tensor.to(like.dtype)
             self._tensors[key] = tensor
         return self._tensors[key]
-
-    @staticmethod
-    def _grouped(fields, columns):
-        """Return the groups of categories, and their cells in the order of these."""
-        by_size = {}
-        for number, field in enumerate(fields.fields):
-            if field.kind == "category":
-                size = int(np.ceil(np.log2(max(field.n_levels, 2))))
-                by_size.setdefault(size, []).append((number, field))
-        groups, order = [], []
-        for _, members in sorted(by_size.items()):
-            width = max(field.n_levels for _, field in members)
-            values = np.zeros((len(members), width), dtype=np.int64)
-            is_level = np.zeros(values.shape, dtype=bool)
-            log_shares = np.full(values.shape, _PAD)
-            for row, (_, field) in enumerate(members):
-                n_levels, start = field.n_levels, field.columns.start
-                values[row] = start
-                values[row, :n_levels] = np.arange(start, start + n_levels)
-                is_level[row, :n_levels] = True
-                log_shares[row, :n_levels] = np.log(_shares(field, columns))
-            order += [number for number, _ in members]
-            groups.append(_Group(values, is_level, log_shares))
-        return groups, order
 
     @staticmethod
     def _weights(fields, columns):
@@ -130,38 +103,31 @@ class ColumnLosses:
             weights[number] = 1.0 / cost if cost > 0 else 1.0
         return weights
 
-    def _groups_like(self, like):
-        for number in range(len(self.groups)):
-            names = (f"{name}_{number}" for name in _Group._fields)
-            yield _Group(*(self._tensor(name, like) for name in names))
-
-    def _has(self, name):
-        return len(self.arrays[name]) > 0
-
     # -- what a criterion asks of a loss
 
     def of_cells(self, values):
         """Return the first value of each cell, shape (..., n_samples, n_cells)."""
-        return self._taken(values, "first_values")
+        return values.index_select(-1, self._tensor("first_values", values))
 
     def per_element(self, output, x, *learned):
         """Return the loss of each cell, shape (..., n_samples, n_cells)."""
         parts = []
-        if self._has("numbers"):
-            out, numbers = self._taken(output, "numbers"), self._taken(x, "numbers")
+        if self.n_numbers:
+            out, numbers = self._numbers(output), self._numbers(x)
             cells = self.loss.per_element(out, numbers, *learned)
             parts.append(check_cells(cells, numbers, self.loss))
-        if self._has("counts"):
-            counts = self._counts(self._taken(x, "counts"))
+        if self._has_counts:
+            counts = self._counts(x)
             cells = self.poisson.per_element(self._log_rates(output), counts)
             if self.is_weighted:  # what a rate that is the count costs is left out
                 cells = cells - _saturated(counts)
             parts.append(cells)
-        for group in self._groups_like(output):
-            logits = _logits(output, group)
-            there = (x + self._tensor("shares", x))[..., group.values] * group.is_level
-            parts.append(logits.logsumexp(-1) - (there * logits).sum(-1))
-        cells = torch.cat(parts, -1)[..., self._tensor("order", output)]
+        if self.n_levels:
+            logits, membership = self._logits(output), self._tensor("membership", x)
+            highest, total = self._totals(logits)
+            there = x[..., self.n_measured :] + self._tensor("shares", x)
+            parts.append(highest + total.log() - (there * logits) @ membership)
+        cells = torch.cat(parts, -1).index_select(-1, self._tensor("order", output))
         return cells * self._tensor("weights", cells) if self.is_weighted else cells
 
     def reduced(self, output, x, *learned, reduction):
@@ -188,65 +154,73 @@ class ColumnLosses:
             costs.append(batch.mean(cells))
         chosen = torch.stack(costs).nan_to_num(torch.inf).argmin(0)
         factors = torch.tensor(_FACTORS).to(output)[chosen]
-        factors = factors[self._tensor("cell", output)]
-        factors[self._tensor("numbers", output)] = 1.0
+        factors = factors.index_select(0, self._tensor("cell", output))
+        self._numbers(factors).fill_(1.0)
         return factors
 
     def spread(self, residuals, batch):
         """Return the mean square of residuals of numbers, 1 where there are none."""
-        if not self._has("numbers"):
+        if not self.n_numbers:
             return 1.0
-        squares = self._taken(residuals, "numbers").square()
         observed = batch.observed
         if observed is not None:
-            observed = self._taken(observed, "numbers")
-        return batch.mean(over_cells(squares, observed))
+            observed = self._numbers(observed)
+        return batch.mean(over_cells(self._numbers(residuals).square(), observed))
 
     def reconstruction(self, output):
         """Return the means of rows, as the network sees them: shares of levels."""
-        numbers = rates = None
-        if self._has("numbers"):
-            numbers = self.loss.reconstruction(self._taken(output, "numbers"))
-        if self._has("counts"):
-            rates = torch.exp(self._log_rates(output))
-        shares = [_logits(output, g).softmax(-1) for g in self._groups_like(output)]
-        return self._together(output, numbers, rates, shares)
+        parts = []
+        if self.n_numbers:
+            parts.append(self.loss.reconstruction(self._numbers(output)))
+        if self._has_counts:
+            parts.append(self._seen(torch.exp(self._log_rates(output))))
+        if self.n_levels:
+            logits = self._logits(output)
+            highest, total = self._totals(logits)
+            category = self._tensor("category", logits)
+            lowered = logits - (highest + total.log()).index_select(-1, category)
+            parts.append(torch.exp(lowered) - self._tensor("shares", logits))
+        return torch.cat(parts, -1)
 
     def draw(self, output, generator, *learned):
         """Draw rows: a level of each category, numbers where there is a likelihood."""
-        numbers = drawn = None
-        if self._has("numbers"):
-            out = self._taken(output, "numbers")
+        parts = []
+        if self.n_numbers:
+            out = self._numbers(output)
             numbers = self.loss.reconstruction(out)
             if self.loss.is_likelihood:
-                drawn_numbers = self.loss.draw(out, generator, *learned)
-                check_drawn(drawn_numbers, numbers, self.loss)
-                numbers = drawn_numbers
-        if self._has("counts"):
+                drawn = self.loss.draw(out, generator, *learned)
+                check_drawn(drawn, numbers, self.loss)
+                numbers = drawn
+            parts.append(numbers)
+        if self._has_counts:
             rates = torch.exp(self._log_rates(output))
-            drawn = torch.poisson(rates, generator=generator)
-        levels = []
-        for group in self._groups_like(output):
-            logits = _logits(output, group)
-            draws = torch.empty_like(logits).exponential_(generator=generator)
-            level = (logits - draws.log()).argmax(-1, keepdim=True)
-            levels.append(torch.zeros_like(logits).scatter(-1, level, 1.0))
-        return self._together(output, numbers, drawn, levels)
+            parts.append(self._seen(torch.poisson(rates, generator=generator)))
+        if self.n_levels:
+            logits = self._logits(output)
+            noise = torch.empty_like(logits).exponential_(generator=generator)
+            # The largest of logits with Gumbel noise is a draw of their softmax.
+            noisy = (logits - noise.log()).split(self.n_levels, -1)
+            drawn = [F.one_hot(part.argmax(-1), part.shape[-1]) for part in noisy]
+            shares = self._tensor("shares", logits)
+            parts.append(torch.cat(drawn, -1).to(logits) - shares)
+        return torch.cat(parts, -1)
 
     def prepare(self, x, generator):
         """Return what training makes of the numbers of a batch; see :class:`Loss`."""
-        numbers = self.loss.prepare(self._taken(x, "numbers"), generator)
-        return x.index_copy(-1, self._tensor("numbers", x), numbers.to(x))
+        numbers = self.loss.prepare(self._numbers(x), generator)
+        return torch.cat((numbers.to(x), x[..., self.n_numbers :]), -1)
 
     @property
     def prepares(self):
         """Whether :meth:`prepare` does anything."""
-        return self.loss.prepares and self._has("numbers")
+        return self.loss.prepares and self.n_numbers > 0
 
     def start_dispersion(self, n_features, variance):
         """Return where the learned width of the likelihood of numbers starts."""
-        n_numbers = len(self.arrays["numbers"])
-        return self.loss.start_dispersion(n_numbers, variance) if n_numbers else None
+        if not self.n_numbers:
+            return None
+        return self.loss.start_dispersion(self.n_numbers, variance)
 
     def dispersion(self, learned, scale=1.0):
         """Return the learned width of each number, in units of X."""
@@ -260,43 +234,50 @@ class ColumnLosses:
 
     # -- outputs of a network as parameters of likelihoods
 
-    def _taken(self, values, name):
-        return values.index_select(-1, self._tensor(name, values))
+    def _numbers(self, values):
+        return values[..., : self.n_numbers]
+
+    @property
+    def _has_counts(self):
+        return self.n_measured > self.n_numbers
 
     def _log_rates(self, output):
         mean = self._tensor("centre", output).clamp(min=_LEAST_RATE)
-        return self._taken(output, "counts") + mean.log()
+        return output[..., self.n_numbers : self.n_measured] + mean.log()
 
-    def _counts(self, seen):
+    def _counts(self, x):
         """Return counts, which the network sees standardised."""
+        seen = x[..., self.n_numbers : self.n_measured]
         counts = seen * self._tensor("scale", seen) + self._tensor("centre", seen)
         return counts.clamp(min=0.0)
 
-    def _together(self, output, numbers, counts, levels):
-        """Return rows as the network sees them, of what is known of each kind."""
-        rows = torch.zeros_like(output)
-        if numbers is not None:
-            rows[..., self._tensor("numbers", rows)] = numbers.to(rows)
-        if counts is not None:
-            counts = counts - self._tensor("centre", rows)
-            counts = counts / self._tensor("scale", rows)
-            rows[..., self._tensor("counts", rows)] = counts
-        shares = self._tensor("shares", rows)
-        for group, of_group in zip(self._groups_like(output), levels, strict=True):
-            values = group.values[group.is_level]
-            rows[..., values] = of_group[..., group.is_level] - shares[values]
-        return rows
+    def _seen(self, counts):
+        """Return counts as the network sees them."""
+        return (counts - self._tensor("centre", counts)) / self._tensor("scale", counts)
+
+    def _logits(self, output):
+        """Return logarithms of the shares of levels, but for a constant."""
+        return output[..., self.n_measured :] + self._tensor("log_shares", output)
+
+    def _totals(self, logits):
+        """Return the highest logit of each category, and the sum of their exponentials.
+
+        The latter relative to the former: tensors of shape (..., n_categories).
+        """
+        category = self._tensor("category", logits)
+        with torch.no_grad():
+            shape = (*logits.shape[:-1], len(self.n_levels))
+            highest = logits.new_full(shape, _LOWEST)
+            places = category.expand(logits.shape)
+            highest.scatter_reduce_(-1, places, logits, "amax")
+        lowered = logits - highest.index_select(-1, category)
+        return highest, torch.exp(lowered) @ self._tensor("membership", logits)
 
 
-def _logits(output, group):
-    """Return logarithms of the shares of levels, but for a constant."""
-    return output[..., group.values] + group.log_shares
-
-
-def _shares(field, columns):
-    """Return the shares of levels, none of them 0: one row more has all alike."""
-    n_rows = columns.n_observations
-    return (columns.mean[field.columns] * n_rows + 1 / field.n_levels) / (n_rows + 1)
+def _log_shares(shares, n_levels, n_rows):
+    """Return logarithms of shares of levels, none of 0: a row more has all alike."""
+    per_level = 1 / np.repeat(n_levels, n_levels)
+    return np.log((shares * n_rows + per_level) / (n_rows + 1))
 
 
 def _saturated(counts):
