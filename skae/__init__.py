@@ -27,6 +27,7 @@ from skae.corruption import (
     SwapNoise,
     WordDropout,
 )
+from skae.imputation import AutoencoderImputer
 from skae.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -48,6 +49,7 @@ __all__ = [
     "AbsoluteError",
     "Architecture",
     "Autoencoder",
+    "AutoencoderImputer",
     "BatchTopK",
     "BetaTCVAE",
     "BinaryCrossEntropy",

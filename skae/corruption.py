@@ -278,8 +278,9 @@ class HiddenCells(Corruption):
 
     Parameters
     ----------
-    rate : float, default=0.3
-        Probability of each observed cell, or of each row, to lose by it, in [0, 1].
+    rate : float or pair of float, default=0.3
+        Probability of each observed cell, or of each row, to lose by it, in [0, 1]. Of
+        a pair, the lowest and the highest, each row has one in between of its own.
     pattern : {"random", "rows"}, default="random"
         Which cells are hidden: any, each for itself, or of a row those that another
         row of the batch misses.
@@ -299,29 +300,44 @@ class HiddenCells(Corruption):
     HiddenCells(rate=0.5)
     """
 
-    rate: float = 0.3
+    rate: float | tuple | list = 0.3
     _: KW_ONLY
     pattern: str = "random"
 
     hides_cells = True
 
     _parameter_constraints = {
-        "rate": [_SHARE],
+        "rate": [_SHARE, tuple, list],
         "pattern": [StrOptions({"random", "rows"})],
     }
 
+    def _validate_params(self):
+        super()._validate_params()
+        if isinstance(self.rate, Real):
+            return
+        rates = [0, *self.rate, 1]
+        if len(rates) != 4 or rates != sorted(rates):
+            raise ValueError(
+                f"rate={self.rate!r} of HiddenCells must be a number in [0, 1], or the "
+                "lowest and the highest of a row."
+            )
+
     def corrupt_batch(self, batch, columns, generator) -> Batch:
         """Return a batch with fewer observed cells; see :class:`Corruption`."""
-        marked = batch.marked()
+        marked, rate = batch.marked(), self.rate
+        if not isinstance(rate, Real):
+            low, high = rate
+            rate = low + (high - low) * _uniform(batch.x[:, :1], generator)
         if self.pattern == "rows":
             rows = torch.randperm(
                 len(batch.x), generator=generator, device=batch.x.device
             )
-            spared = ~_chosen(batch.x[:, :1], self.rate, generator)
+            spared = ~_chosen(batch.x[:, :1], rate, generator)
             observed = marked.observed & (marked.observed[rows] | spared)
         else:
-            observed = marked.observed & ~_chosen(batch.x, self.rate, generator)
-        x = torch.where(observed | ~marked.observed, batch.x, columns.neutral)
+            observed = marked.observed & ~_chosen(batch.x, rate, generator)
+        hidden = marked.observed & ~observed
+        x = columns.filled(batch.x, observed, hidden)
         return marked._replace(x=x, observed=observed)
 
 
@@ -350,8 +366,9 @@ class Corrupt(nn.Module):
         super().__init__()
         self.corruption = corruption
         self.generator = None
+        *statistics, self.conditional = columns
         # The recipe of the net holds them: they are no weights.
-        for name, values in columns._asdict().items():
+        for name, values in zip(ColumnStatistics._fields, statistics, strict=False):
             self.register_buffer(
                 name, torch.tensor(values, dtype=torch.float32), persistent=False
             )
@@ -360,11 +377,11 @@ class Corrupt(nn.Module):
         """Return the batch, corrupted in training mode."""
         if not self.training:
             return batch
-        columns = [getattr(self, name) for name in ColumnStatistics._fields]
+        columns = [getattr(self, name) for name in ColumnStatistics._fields[:-1]]
         n_columns = batch.x.shape[1]
         if len(self.mean) != n_columns:
             columns = [values.repeat(n_columns // len(self.mean)) for values in columns]
-        columns = ColumnStatistics(*columns)
+        columns = ColumnStatistics(*columns, self.conditional)
         corrupted = self.corruption.corrupt_batch(batch, columns, self.generator)
         if not isinstance(corrupted, Batch):
             raise TypeError(
