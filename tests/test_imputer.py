@@ -150,7 +150,14 @@ def test_frames_keep_their_types(table):
     for name in frame:
         seen = frame[name].notna()
         assert (filled[name][seen] == frame[name][seen]).all()
-    polars = pl.from_pandas(frame)
+    kinds = {"b": pl.Int64, "c": pl.Float32, "e": pl.Boolean}
+    polars = pl.DataFrame(
+        {
+            name: [None if pd.isna(v) else v for v in frame[name].tolist()]
+            for name in frame
+        },
+        schema_overrides=kinds,
+    )
     of_polars = _quick(add_indicator=True).fit_transform(polars)
     assert of_polars.columns == [*"abcde", *(f"missingindicator_{c}" for c in "abcde")]
     assert of_polars.dtypes[:5] == polars.dtypes
