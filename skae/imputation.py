@@ -34,7 +34,7 @@ from skae.training.budget import FEWEST_TO_SPLIT
 from skae.training.seeds import draw_seed
 
 _RATE = (0.1, 0.5)  # of cells hidden, of a row
-_STEPS = 1000
+_STEPS = 2000
 _STEPS_PER_ROW = 5  # at most
 _ROWS_JUDGED = 500
 _BATCH_SIZE = 128
@@ -62,7 +62,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         `sample_posterior` a `VariationalAutoencoder` with the same.
     missing_values : int, float or NaN, default=nan
         What stands for a missing cell. Null values of frames are missing besides.
-    n_estimators : int, default=3
+    n_estimators : int, default=1
         How many are fitted, each from a seed of its own; their mean fills a cell, or a
         draw of one of them.
     sample_posterior : bool, default=False
@@ -113,7 +113,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     estimator: object = None
     _: KW_ONLY
     missing_values: float = np.nan
-    n_estimators: int = 3
+    n_estimators: int = 1
     sample_posterior: bool = False
     add_indicator: bool = False
     keep_empty_features: bool = False
