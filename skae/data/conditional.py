@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 WIDEST = 256  # columns, up to which there is a model
-_WIDEST_SOLVED = 48  # columns, up to which systems of all of them are solved
+_WIDEST_SOLVED = 32  # columns, up to which systems of all of them are solved
 _N_FACTORS = 24  # that stand for the covariance of more columns
 MOST_ROWS = 5000  # that a model is fitted to
 _BLOCK_ELEMENTS = 2**20  # of the systems solved at once
@@ -15,6 +15,8 @@ _RIDGE = 0.01  # where none is chosen
 _FEWEST_TO_CHOOSE = 40  # rows
 _SHARE_HELD_OUT = 0.2  # of the observed cells, by which a ridge is chosen
 _MOST_STEPS = 30  # of EM
+_STEP_WORK = 1e8  # multiplications of a step, beyond which fewer rows do
+_ROWS_ENOUGH = 1000
 _STEPS_TO_CHOOSE = 10
 _CLOSE = 1e-3  # change of a correlation from one step to the next
 
@@ -185,7 +187,10 @@ def fitted_conditional(rows, mean, variance, weight=None, *, rng):
     z = (rows - mean) / deviation
     ridge = _RIDGE
     if len(z) >= _FEWEST_TO_CHOOSE and weight is None:
-        ridge = _chosen_ridge(z, rng)
+        z = z[rng.permutation(len(z))]
+        ridge = _chosen_ridge(z[:_ROWS_ENOUGH], rng)
+        if z.shape[1] <= _WIDEST_SOLVED:
+            z = z[: max(_ROWS_ENOUGH, int(_STEP_WORK / z.shape[1] ** 3))]
     shift, covariance = _fit(z, ridge, weight, _MOST_STEPS)
     return Conditional.of_covariance(mean + shift * deviation, deviation, covariance)
 
