@@ -291,24 +291,6 @@ def test_em_finds_the_covariance_that_gaps_hide(rng):
     assert np.abs(model.mean - X.mean(axis=0)).max() < 0.3 * of_cells
 
 
-def test_conditional_draws_have_the_conditional_distribution(rng):
-    X = _normal_rows(rng, n_columns=4)
-    model = fitted_conditional(X, X.mean(axis=0), X.var(axis=0), rng=rng)
-    row = torch.from_numpy(X[:1]).repeat(20000, 1)
-    observed = torch.tensor([[True, True, False, False]]).expand_as(row)
-    draws = model.drawn(row, observed, make_generator(0)).numpy()
-    mean = model.filled(row[:1], observed[:1]).numpy()[0]
-    np.testing.assert_allclose(
-        draws.mean(axis=0), mean, atol=0.05 * X.std(axis=0).max()
-    )
-    covariance = model.covariance
-    left = covariance[2:, 2:] - covariance[2:, :2] @ np.linalg.solve(
-        covariance[:2, :2], covariance[:2, 2:]
-    )
-    spread = np.cov((draws[:, 2:] / model.deviation[2:]).T)
-    np.testing.assert_allclose(spread, left, atol=0.05)
-
-
 def test_what_stands_under_a_gap_has_no_influence(rng):
     X = _normal_rows(rng)
     model = fitted_conditional(X, X.mean(axis=0), X.var(axis=0), rng=rng)

@@ -110,33 +110,6 @@ class Conditional:
         result[gaps] = torch.where(kept, x[gaps], (means * deviation + mean).to(x))
         return result
 
-    def drawn(self, x, observed, generator):
-        """Return rows with draws from the conditional distribution in missing cells.
-
-        A row drawn at large is moved by what it lacks of the observed cells (Matheron's
-        rule), which takes no more than :meth:`filled`.
-
-        Parameters
-        ----------
-        x, observed : as of :meth:`filled`
-        generator : torch.Generator
-            On the CPU.
-        """
-        if self.covariance is not None:
-            root, noise = np.linalg.cholesky(self.covariance), np.zeros(len(self.mean))
-        else:
-            root, noise = self.loadings, self.noise
-        root, noise, deviation = (
-            torch.from_numpy(np.ascontiguousarray(of))
-            for of in (root, np.sqrt(noise), self.deviation)
-        )
-        n_rows, n_factors = len(x), root.shape[1]
-        factors = torch.randn(n_rows, n_factors, generator=generator, dtype=root.dtype)
-        rest = torch.randn(x.shape, generator=generator, dtype=root.dtype)
-        away = ((factors @ root.T + rest * noise) * deviation).to(x)
-        # Its own mean is on either side of the difference.
-        return torch.where(observed, x, self.filled(x - away, observed) + away)
-
 
 def _conditional_means(z, observed, covariance, loadings, noise):
     """Return the conditional means of standardised rows, 0 where missing."""
