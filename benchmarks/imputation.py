@@ -252,16 +252,16 @@ def trees(seed, n_trees=20):
 
 
 def imputers():
-    """Return what makes each imputer from a seed, by name; ours once skae has it."""
+    """Return what makes each imputer from a seed, by name."""
     makers = {
         "mean / mode": lambda seed: Flat(SimpleImputer(keep_empty_features=True)),
         "nearest 5": lambda seed: Flat(KNNImputer(keep_empty_features=True)),
         "Bayesian ridge": ridge,
         "extra trees": trees,
     }
-    ours = getattr(skae, "AutoencoderImputer", None)
-    if ours is not None:
-        makers["skae"] = lambda seed: ours(random_state=seed)
+    makers["skae"] = lambda seed: Flat(
+        skae.AutoencoderImputer(random_state=seed, keep_empty_features=True)
+    )
     return makers
 
 

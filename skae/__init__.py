@@ -28,6 +28,7 @@ from skae.corruption import (
     SwapNoise,
     WordDropout,
 )
+from skae.imputation import AutoencoderImputer
 from skae.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
@@ -49,6 +50,7 @@ __all__ = [
     "AbsoluteError",
     "Architecture",
     "Autoencoder",
+    "AutoencoderImputer",
     "BatchTopK",
     "BetaTCVAE",
     "BinaryCrossEntropy",

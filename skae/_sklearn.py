@@ -8,6 +8,8 @@ from sklearn import base
 from sklearn.utils import _param_validation
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import RealNotInt, StrOptions
+from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
@@ -16,11 +18,13 @@ __all__ = [
     "Interval",
     "RealNotInt",
     "StrOptions",
+    "check_feature_names_in",
     "check_sample_weight",
     "fit_context",
     "is_pandas_na",
     "is_scalar_nan",
     "num_samples",
+    "output_of",
 ]
 
 
@@ -30,6 +34,11 @@ _Method = TypeVar("_Method", bound=Callable)
 def fit_context(**kwargs) -> Callable[[_Method], _Method]:
     """Decorate a `fit`: parameters are validated first. It keeps its type."""
     return base._fit_context(**kwargs)
+
+
+def output_of(estimator) -> str:
+    """Return what `set_output` asks a transformer for: "default" or a library."""
+    return _get_output_config("transform", estimator)["dense"]
 
 
 class BaseEstimator(base.BaseEstimator):

@@ -4,11 +4,9 @@ from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 
 import torch
-from torch import nn
 
 from skae._sklearn import BaseEstimator, Interval, StrOptions
 from skae.data.batch import Batch
-from skae.data.statistics import ColumnStatistics
 
 _SHARE = Interval(Real, 0, 1, closed="both")
 _EVERY_TABLE = ("number", "count", "category", "code")
@@ -286,8 +284,9 @@ class HiddenCells(Corruption):
 
     Parameters
     ----------
-    rate : float, default=0.3
-        Probability of each observed cell, or of each row, to lose by it, in [0, 1].
+    rate : float or pair of float, default=0.3
+        Probability of each observed cell, or of each row, to lose by it, in [0, 1]. Of
+        a pair, the lowest and the highest, each row has one in between of its own.
     pattern : {"random", "rows"}, default="random"
         Which cells are hidden: any, each for itself, or of a row those that another
         row of the batch misses.
@@ -307,7 +306,7 @@ class HiddenCells(Corruption):
     HiddenCells(rate=0.5)
     """
 
-    rate: float = 0.3
+    rate: float | tuple | list = 0.3
     _: KW_ONLY
     pattern: str = "random"
 
@@ -315,23 +314,38 @@ class HiddenCells(Corruption):
     hides_cells = True
 
     _parameter_constraints = {
-        "rate": [_SHARE],
+        "rate": [_SHARE, tuple, list],
         "pattern": [StrOptions({"random", "rows"})],
     }
 
+    def _validate_params(self):
+        super()._validate_params()
+        if isinstance(self.rate, Real):
+            return
+        rates = [0, *self.rate, 1]
+        if len(rates) != 4 or rates != sorted(rates):
+            raise ValueError(
+                f"rate={self.rate!r} of HiddenCells must be a number in [0, 1], or the "
+                "lowest and the highest of a row."
+            )
+
     def corrupt_batch(self, batch, columns, generator) -> Batch:
         """Return a batch with fewer observed cells; see :class:`Corruption`."""
-        marked = batch.marked()
+        marked, rate = batch.marked(), self.rate
+        if not isinstance(rate, Real):
+            low, high = rate
+            rate = low + (high - low) * _uniform(batch.x[:, :1], generator)
         if self.pattern == "rows":
             rows = torch.randperm(
                 len(batch.x), generator=generator, device=batch.x.device
             )
-            spared = ~_chosen(batch.x[:, :1], self.rate, generator)
+            spared = ~_chosen(batch.x[:, :1], rate, generator)
             observed = marked.observed & (marked.observed[rows] | spared)
         else:
-            chosen = _chosen(batch.x, self.rate, generator, columns)
+            chosen = _chosen(batch.x, rate, generator, columns)
             observed = marked.observed & ~chosen
-        x = torch.where(observed | ~marked.observed, batch.x, columns.neutral)
+        hidden = marked.observed & ~observed
+        x = columns.filled(batch.x, observed, hidden)
         return marked._replace(x=x, observed=observed)
 
 
@@ -356,45 +370,3 @@ def _of_values(of_cells, columns):
     if columns is None or columns.cell is None:
         return of_cells
     return of_cells[:, columns.cell]
-
-
-class Corrupt(nn.Module):
-    """A :class:`Batch` to a corrupted one in training mode, itself otherwise.
-
-    Parameters
-    ----------
-    corruption : Corruption
-    columns : ColumnStatistics of ndarray
-        Of channels where lengths vary.
-    """
-
-    acts_in_validation = True
-
-    def __init__(self, corruption, columns):
-        super().__init__()
-        self.corruption = corruption
-        self.generator = None
-        # The recipe of the net holds them: they are no weights.
-        for name, values in columns._asdict().items():
-            if values is not None:
-                dtype = torch.int64 if name == "cell" else torch.float32
-                values = torch.tensor(values, dtype=dtype)
-            self.register_buffer(name, values, persistent=False)
-
-    def forward(self, batch):
-        """Return the batch, corrupted in training mode."""
-        if not self.training:
-            return batch
-        columns = [getattr(self, name) for name in ColumnStatistics._fields]
-        n_columns = batch.x.shape[1]
-        if len(self.mean) != n_columns:
-            n_times = n_columns // len(self.mean)
-            columns = [None if v is None else v.repeat(n_times) for v in columns]
-        columns = ColumnStatistics(*columns)
-        corrupted = self.corruption.corrupt_batch(batch, columns, self.generator)
-        if not isinstance(corrupted, Batch):
-            raise TypeError(
-                f"{type(self.corruption).__name__}.corrupt_batch returned "
-                f"{type(corrupted).__name__}, not a Batch."
-            )
-        return corrupted

@@ -436,12 +436,14 @@ def test_shares_of_columns_sum_to_the_score(estimator, gaps):
 
 
 def test_a_level_that_does_not_fit_is_found(frame):
-    model = Autoencoder(2, random_state=0).fit(frame)
+    many = pd.concat([frame] * 5, ignore_index=True)
+    many["length"] += 0.1 * np.arange(400) % 1
+    model = Autoencoder(2, random_state=0).fit(many)
     strange = frame.assign(
         colour=frame["colour"].map(dict(blue="red", green="blue", red="green"))
     )
     first = model.explain(strange).idxmax(axis=1)
-    assert (first == "colour").mean() > 0.8
+    assert (first == "colour").mean() > 0.95
 
 
 # -- rows that are drawn

@@ -17,6 +17,7 @@ from sklearn.utils import get_tags
 from skae import (
     Autoencoder,
     Convolutional,
+    DenoisingAutoencoder,
     Dense,
     HiddenCells,
     Recurrent,
@@ -25,6 +26,7 @@ from skae import (
     VariationalAutoencoder,
 )
 from skae.data.batch import Batch
+from skae.data.conditional import fitted_conditional
 from skae.data.samples import Samples
 from skae.data.statistics import ColumnStatistics, describe_columns
 from skae.training.seeds import make_generator
@@ -236,11 +238,120 @@ def test_partial_fit_with_gaps(small, rng):
         assert np.isfinite(model.transform(X)).all()
 
 
+# -- what stands in missing cells
+
+
+def _normal_rows(rng, n_rows=400, n_columns=6):
+    X = rng.normal(size=(n_rows, 2)) @ rng.normal(size=(2, n_columns))
+    X += 0.3 * rng.normal(size=X.shape)
+    return X * np.geomspace(1, 100, n_columns) + 3
+
+
+def _filled(model, X, rng):
+    """Return rows with gaps filled, and the same by the closed form, cell by cell."""
+    gaps = _with_gaps(X, rng, 0.4)
+    observed = ~np.isnan(gaps)
+    filled = model.filled(torch.from_numpy(gaps), torch.from_numpy(observed)).numpy()
+    covariance = model.covariance
+    if covariance is None:
+        covariance = model.loadings @ model.loadings.T + np.diag(model.noise)
+    z = (gaps - model.mean) / model.deviation
+    expected = z.copy()
+    for row, seen in zip(expected, observed, strict=True):
+        solved = np.linalg.solve(covariance[np.ix_(seen, seen)], row[seen])
+        row[~seen] = covariance[np.ix_(~seen, seen)] @ solved
+    return filled, expected * model.deviation + model.mean, observed
+
+
+@pytest.mark.parametrize("n_columns", [6, 60])
+def test_conditional_means_have_their_closed_form(n_columns, rng):
+    X = _normal_rows(rng, n_columns=n_columns)
+    gaps = _with_gaps(X, rng)
+    model = fitted_conditional(
+        gaps, np.nanmean(gaps, axis=0), np.nanvar(gaps, axis=0), rng=rng
+    )
+    filled, expected, observed = _filled(model, X[:30], rng)
+    np.testing.assert_allclose(filled, expected, rtol=1e-8, atol=1e-8)
+    np.testing.assert_array_equal(filled[observed], X[:30][observed])
+    error = ((filled - X[:30]) / X.std(axis=0))[~observed]
+    assert np.mean(error**2) < 0.5
+
+
+def test_em_finds_the_covariance_that_gaps_hide(rng):
+    X = _normal_rows(rng, 3000)
+    X /= X.std(axis=0)
+    # Cells that are seen tell how likely others are to be missing.
+    missing = (X[:, :1] > X[:, :1].mean()) & (rng.random(X.shape) < 0.7)
+    missing[:, 0] = False
+    gaps = np.where(missing, np.nan, X)
+    model = fitted_conditional(
+        gaps, np.nanmean(gaps, axis=0), np.nanvar(gaps, axis=0), rng=rng
+    )
+    of_cells = np.abs(np.nanmean(gaps, axis=0) - X.mean(axis=0)).max()
+    assert np.abs(model.mean - X.mean(axis=0)).max() < 0.3 * of_cells
+
+
+def test_what_stands_under_a_gap_has_no_influence(rng):
+    X = _normal_rows(rng)
+    model = fitted_conditional(X, X.mean(axis=0), X.var(axis=0), rng=rng)
+    observed = torch.from_numpy(rng.random(X.shape) < 0.7)
+    one, other = (
+        model.filled(torch.from_numpy(X).masked_fill(~observed, value), observed)
+        for value in (0.0, 1e6)
+    )
+    assert torch.equal(one, other)
+
+
+def test_the_identity_starts_at_conditional_means(rng):
+    X = _normal_rows(rng)
+    gaps = _with_gaps(X, rng)
+    model = DenoisingAutoencoder(
+        6,
+        corruption=HiddenCells((0.1, 0.5)),
+        max_epochs=1,
+        learning_rate=1e-12,
+        random_state=0,
+    ).fit(gaps)
+    expected = model._fields.scaling.linear_means(gaps)
+    np.testing.assert_allclose(
+        (model.reconstruct(gaps) - expected) / X.std(axis=0), 0, atol=1e-4
+    )
+
+
+def test_gaps_that_come_later_stand_at_conditional_means(rng):
+    X = _normal_rows(rng)
+    model = Autoencoder(6, **SHARED).fit(X)
+    filled = model._fields.scaling.linear_means(_with_gaps(X, rng))
+    error = np.mean(((filled - X) / X.std(axis=0)) ** 2)
+    assert error < 0.1  # of 0.2 that means leave
+
+
+def test_impute_keeps_observed_cells_and_weighs_codes(rng):
+    X = _normal_rows(rng)
+    gaps = _with_gaps(X, rng)
+    missing = np.isnan(gaps)
+    model = VariationalAutoencoder(
+        2, corruption=HiddenCells(0.3), max_epochs=30, random_state=0
+    ).fit(gaps)
+    filled = model.impute(gaps, random_state=0)
+    np.testing.assert_array_equal(filled[~missing], gaps[~missing])
+    scale = X.std(axis=0)
+    error = np.mean((((filled - X) / scale)[missing]) ** 2)
+    assert error < 0.8 * np.mean(((X.mean(axis=0) - X) / scale)[missing] ** 2)
+    draws = [
+        model.impute(gaps, sample_posterior=True, random_state=i) for i in range(60)
+    ]
+    assert (np.std(draws, axis=0)[missing] > 0).all()
+    away = (np.mean(draws, axis=0) - filled) / np.std(draws, axis=0)[missing].mean()
+    assert np.abs(away[missing].mean()) < 0.1
+
+
 # -- hidden cells
 
 
 def _hidden(corruption, batch):
-    columns = ColumnStatistics(*(torch.full((4,), 7.0) for _ in range(6)))
+    n_columns = batch.x.shape[1]
+    columns = ColumnStatistics(*(torch.full((n_columns,), 7.0) for _ in range(6)))
     return corruption.corrupt_batch(batch, columns, make_generator(0))
 
 
@@ -255,6 +366,17 @@ def test_hidden_cells_are_neutral_and_not_observed():
     batch = _hidden(HiddenCells(0.25), Batch(x.masked_fill(gaps, 3.0), ~gaps))
     assert not batch.observed[gaps].any()
     assert (batch.x[gaps] == 3).all()  # what stood there stays
+
+
+def test_a_share_of_each_row():
+    batch = _hidden(HiddenCells((0.1, 0.5)), Batch(torch.ones(500, 400)))
+    shares = (~batch.observed).float().mean(1)
+    assert abs(shares.mean() - 0.3) < 0.02
+    assert shares.min() < 0.15
+    assert shares.max() > 0.45
+    for rate in ((0.5, 0.1), (0.1,), (0.1, 2.0)):
+        with pytest.raises(ValueError, match="lowest and the highest"):
+            Autoencoder(corruption=HiddenCells(rate)).fit(np.eye(6))
 
 
 def test_hidden_patterns_of_other_rows():

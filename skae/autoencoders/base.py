@@ -194,7 +194,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         columns = describe(samples, with_covariance=wants_axes, check=check)
         check.has_values(columns)
         axes, variances = np.empty((0, samples.shape[1])), np.empty(0)
-        fields = self._codec.fields.learned(columns, self.loss_.target_range)
+        fields = self._learned_fields(samples, columns, seed)
         scales = fields.axis_scales(columns)
         if previous is None:
             self._fields = fields

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from skae.activations import make_activation
-from skae.corruption import Corrupt
+from skae.autoencoders.corrupted import Corrupt
 
 
 class Forward(NamedTuple):

@@ -125,6 +125,14 @@ class Objective(Parameters):
         hides = getattr(self.corruption_, "hides_cells", False)
         return len(columns.mean) if hides or columns.missing is not None else None
 
+    def _learned_fields(self, samples, columns, seed):
+        """Return the fields of the codec, with what training rows tell of them."""
+        fields = self._codec.fields.learned(columns, self.loss_.target_range)
+        hides = getattr(self.corruption_, "hides_cells", False)
+        return fields.conditional_on(
+            samples, columns, hides, np.random.default_rng(seed)
+        )
+
     def _starts_at_axes(self):
         """Tell whether :meth:`_start` makes use of principal axes."""
         return self.architecture_.has_linear_start(self._codec.shape)

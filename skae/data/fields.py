@@ -4,6 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skae.data.conditional import (
+    MOST_ROWS,
+    WIDEST,
+    Conditional,
+    fitted_conditional,
+)
+from skae.data.ragged import Ragged
+from skae.data.samples import dense_rows
 from skae.data.scaling import Scaling
 from skae.data.statistics import ColumnStatistics
 
@@ -159,7 +167,9 @@ class Fields:
         is_spread = (deviations > 0) & (scaled | self.of_kind("count"))
         centre = np.where(centred, columns.mean, 0.0)
         scale = np.where(is_spread, deviations, 1.0)
-        neutral = np.where(centred, 0.0, columns.mean)
+        neutral = None
+        if not centred.all():
+            neutral = np.where(centred, 0.0, columns.mean)
         return Fields(fields, Scaling(centre, scale, neutral), by_column=True)
 
     def axis_scales(self, columns):
@@ -194,6 +204,44 @@ class Fields:
         n_categories = sum(field.kind == "category" for field in self.fields)
         return self.n_values - n_categories
 
+    def conditional_on(self, samples, columns, hides_cells, rng):
+        """Return the fields with a model of missing cells, where one can be had.
+
+        That is for tables of at most 256 columns of numbers without a range. Training
+        without gaps has none to learn from but the covariance, if it knows it.
+
+        Parameters
+        ----------
+        samples : Samples
+        columns : Columns
+        hides_cells : bool
+            Whether training hides cells.
+        rng : numpy.random.Generator
+            Draws rows, if they are many.
+        """
+        X, scaling = samples.X, self.scaling
+        is_plain = scaling.centre is not None and scaling.neutral is None
+        if not is_plain or isinstance(X, Ragged) or not 1 < X.shape[1] <= WIDEST:
+            return self
+        if hides_cells or columns.missing is not None:
+            rows = np.arange(len(samples))
+            if len(rows) > MOST_ROWS:
+                rows = np.sort(rng.choice(rows, MOST_ROWS, replace=False))
+            weight = samples.weight
+            model = fitted_conditional(
+                dense_rows(X, rows).astype(np.float64),
+                columns.mean,
+                columns.variance,
+                None if weight is None else weight[rows],
+                rng=rng,
+            )
+        elif columns.covariance is not None:
+            model = Conditional.of_columns(columns)
+        else:
+            return self
+        model = model.scaled(scaling.centre, scaling.scale)
+        return replace(self, scaling=replace(scaling, conditional=model))
+
     def statistics(self, columns):
         """Return what corruptions ask for, in the units that the network sees."""
         centre, scale = self.scaling.centre, self.scaling.scale
@@ -210,4 +258,5 @@ class Fields:
             zero=-centre / scale,
             neutral=neutral,
             cell=self.cells,
+            conditional=self.scaling.conditional,
         )

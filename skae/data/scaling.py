@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from skae.data.batch import Batch
+from skae.data.conditional import Conditional
 from skae.data.ragged import Ragged
 from skae.data.samples import dense_rows, missing_cells, working_dtype
 
@@ -21,11 +22,14 @@ class Scaling:
     scale : float or ndarray of shape (n_columns,)
     neutral : ndarray of shape (n_columns,), or None
         What a network sees of missing cells, in its units; None is 0, the centre.
+    conditional : Conditional or None
+        What tells it from the other cells of the row instead, in the same units.
     """
 
     centre: np.ndarray | None = None
     scale: float | np.ndarray = 1.0
     neutral: np.ndarray | None = None
+    conditional: Conditional | None = None
 
     def batch(self, samples, rows, dtype, out=None):
         """Return the :class:`Batch` of some samples, on the CPU.
@@ -98,13 +102,17 @@ class Scaling:
         x = dense_rows(X, rows)
         if self.centre is not None:
             x = (x - self.centre) / self.scale
-        missing = missing_cells(x)
-        if missing is None:
+        if missing_cells(x) is None:
             return x
-        return np.where(missing, 0.0 if self.neutral is None else self.neutral, x)
+        return self.filled(torch.from_numpy(np.array(x)))[0].numpy()
+
+    def linear_means(self, X):
+        """Return an array X, in its units, with what stands for missing cells."""
+        filled, _ = self.filled(self.forward(X, slice(None), X.dtype))
+        return self.inverse(filled.numpy())
 
     def filled(self, x):
-        """Return rows with a neutral value in missing cells, and which are observed.
+        """Return rows with a value in missing cells, and which are observed.
 
         Parameters
         ----------
@@ -121,6 +129,8 @@ class Scaling:
         missing = x.isnan()
         if not missing.any():
             return x, None
+        if self.conditional is not None:
+            return self.conditional.filled(x, ~missing), ~missing
         if self.neutral is None:
             return x.masked_fill(missing, 0.0), ~missing
         return torch.where(missing, torch.from_numpy(self.neutral).to(x), x), ~missing

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
+import torch
 
 from skae.data.ragged import Ragged
 from skae.data.samples import (
@@ -51,6 +52,22 @@ class ColumnStatistics(NamedTuple):
     zero: object  # where a value of 0 of X is
     neutral: object  # what stands for a missing cell
     cell: object = None  # the one that each value is of; None: each is one of its own
+    conditional: object = None  # the `Conditional` that tells it instead, if any
+
+    def filled(self, x, observed, hidden):
+        """Return rows with what stands for missing cells where cells were hidden.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, n_features)
+            With something in cells that were missing before.
+        observed : bool Tensor of the same shape
+            What is left of the cells.
+        hidden : bool Tensor of the same shape
+        """
+        if self.conditional is not None:  # which tells all that are missing
+            return self.conditional.filled(x, observed)
+        return torch.where(hidden, self.neutral, x)
 
 
 def describe(samples, *, with_covariance, check):

@@ -13,6 +13,7 @@ from skae._sklearn import Interval
 from skae.autoencoders.base import BaseAutoencoder
 from skae.autoencoders.objective import Defaults
 from skae.autoencoders.variational.bound import Bound, WarmUp
+from skae.autoencoders.variational.imputation import imputed
 from skae.autoencoders.variational.module import VariationalModule
 from skae.autoencoders.variational.normal import (
     divergence,
@@ -26,6 +27,7 @@ from skae.autoencoders.variational.start import (
     start_probabilistic,
 )
 from skae.data.fields import UNBOUNDED
+from skae.data.frames import in_memory
 from skae.data.ragged import Ragged
 from skae.data.samples import HIDDEN_FACTOR, rows_per_block
 from skae.losses import Gaussian, as_likelihood
@@ -208,6 +210,40 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         check_count("n_draws", n_draws)
         generator = make_generator(draw_seed(random_state))
         return self._log_likelihood(self._samples(X), n_draws, generator)
+
+    def impute(
+        self, X, *, n_draws=100, sample_posterior=False, random_state=None
+    ) -> Any:
+        """Fill missing cells.
+
+        With the mean of what they may be given the observed cells of their row, over
+        codes weighted by importance (Mattei and Frellsen 2019).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Or of the form that `fit` was given: images, series.
+        n_draws : int, default=100
+            Codes of each row.
+        sample_posterior : bool, default=False
+            Whether cells are drawn, not means: several such tables tell how uncertain
+            what follows from them is.
+        random_state : int, RandomState instance or None, default=None
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_features)
+            In the form of X. Observed cells are as they were.
+        """
+        check_is_fitted(self)
+        check_count("n_draws", n_draws)
+        X = in_memory(X)
+        generator = make_generator(draw_seed(random_state))
+        rows = self._imputed(self._samples(X), n_draws, generator, sample_posterior)
+        return self._codec.restore_like(rows, X)
+
+    def _imputed(self, samples, n_draws, generator, draw=False):
+        return imputed(self, samples, n_draws, generator, draw)
 
     def _posterior(self, samples):
         """Return mean and standard deviation of the codes of samples."""

@@ -1,0 +1,227 @@
+"""The imputer: gaps filled, all else as it was."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse
+from numpydoc.docscrape import ClassDoc
+from sklearn.base import clone
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from skae import (
+    Autoencoder,
+    AutoencoderImputer,
+    ConditionalVariationalAutoencoder,
+    DenoisingAutoencoder,
+    VariationalAutoencoder,
+)
+
+QUICK = DenoisingAutoencoder(2, max_epochs=2)
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:Posterior collapse"
+)
+
+
+def _quick(**kwargs):
+    return AutoencoderImputer(
+        **{"estimator": QUICK, "n_estimators": 1, "random_state": 0, **kwargs}
+    )
+
+
+@pytest.fixture
+def table(rng):
+    """Return correlated columns of different units, the same with gaps, and where."""
+    X = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 5))
+    X = (X + 0.1 * rng.normal(size=X.shape)) * [1, 10, 1e3, 1e-2, 1] + 5
+    missing = rng.random(X.shape) < 0.2
+    return X, np.where(missing, np.nan, X), missing
+
+
+CHECKS = [
+    pytest.param(instance, check, id=getattr(check, "func", check).__name__)
+    for instance, check in estimator_checks_generator(_quick())
+]
+
+
+@pytest.mark.parametrize(("instance", "check"), CHECKS)
+def test_check_estimator(instance, check):
+    check(instance)
+
+
+def test_the_default_passes_checks_of_fit():
+    for instance, check in estimator_checks_generator(AutoencoderImputer()):
+        if getattr(check, "func", check).__name__ in (
+            "check_fit2d_1sample",
+            "check_fit2d_1feature",
+            "check_transformer_general",
+        ):
+            check(instance)
+
+
+def test_gaps_are_filled_and_all_else_stays(table):
+    X, gaps, missing = table
+    filled = AutoencoderImputer(n_estimators=2, random_state=0).fit_transform(gaps)
+    np.testing.assert_array_equal(filled[~missing], X[~missing])
+    scale = X.std(axis=0)
+    means = SimpleImputer().fit_transform(gaps)
+    error, of_means = (
+        np.mean(((rows - X) / scale)[missing] ** 2) for rows in (filled, means)
+    )
+    assert error < 0.3 * of_means
+
+
+def test_units_do_not_matter(table):
+    _, gaps, missing = table
+    factor = np.array([1, 2**10, 2**-10, 4, 1])
+    one, other = (
+        _quick().fit_transform(rows) / units
+        for rows, units in ((gaps, 1), (gaps * factor, factor))
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_new_rows_one_at_a_time(table):
+    _, gaps, _ = table
+    imputer = _quick().fit(gaps[:150])
+    together = imputer.transform(gaps[150:])
+    alone = np.vstack([imputer.transform(row[None]) for row in gaps[150:]])
+    np.testing.assert_allclose(alone, together, rtol=1e-9)
+    empty = imputer.transform(np.full((1, 5), np.nan))
+    assert np.isfinite(empty).all()
+
+
+def test_another_mark_of_missing_cells_and_integers(table):
+    X, _, missing = table
+    whole = np.rint(X * [10, 1, 1, 1000, 10]).astype(np.int64)
+    whole[whole == -1] = 0
+    marked = np.where(missing, -1, whole)
+    filled = _quick(missing_values=-1).fit_transform(marked)
+    assert filled.dtype == np.int64
+    np.testing.assert_array_equal(filled[~missing], whole[~missing])
+    floats = np.where(missing, np.nan, whole)
+    expected = np.rint(_quick().fit_transform(floats))
+    np.testing.assert_array_equal(filled, expected)
+    with pytest.raises(ValueError, match="NaN"):
+        _quick(missing_values=-1).fit(floats)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_empty_columns(keep, table):
+    _, gaps, _ = table
+    gaps[:, 1] = np.nan
+    imputer = _quick(keep_empty_features=keep).fit(gaps)
+    filled = imputer.transform(gaps)
+    names = list(imputer.get_feature_names_out())
+    assert names == [f"x{i}" for i in range(5) if keep or i != 1]
+    assert filled.shape[1] == len(names)
+    assert np.isfinite(filled).all()
+    if keep:
+        assert (filled[:, 1] == 0).all()
+
+
+def test_indicator(table):
+    _, gaps, missing = table
+    gaps[:, 0] = 1.0
+    imputer = _quick(add_indicator=True).fit(gaps)
+    filled = imputer.transform(gaps)
+    np.testing.assert_array_equal(filled[:, 5:], missing[:, 1:])
+    assert list(imputer.get_feature_names_out())[5:] == [
+        f"missingindicator_x{i}" for i in range(1, 5)
+    ]
+
+
+def test_frames_keep_their_types(table):
+    X, _, missing = table
+    frame = pd.DataFrame(X, columns=list("abcde"), index=np.arange(200)[::-1])
+    frame = frame.mask(missing)
+    frame["b"] = frame["b"].round().astype("Int64")
+    frame["c"] = frame["c"].astype("float32")
+    frame["e"] = (frame["e"] > 5).astype("boolean").mask(missing[:, 4])
+    filled = _quick().fit_transform(frame)
+    assert list(filled.dtypes) == list(frame.dtypes)
+    assert list(filled.index) == list(frame.index)
+    assert not filled.isna().any(axis=None)
+    for name in frame:
+        seen = frame[name].notna()
+        assert (filled[name][seen] == frame[name][seen]).all()
+    kinds = {"b": pl.Int64, "c": pl.Float32, "e": pl.Boolean}
+    polars = pl.DataFrame(
+        {
+            name: [None if pd.isna(v) else v for v in frame[name].tolist()]
+            for name in frame
+        },
+        schema_overrides=kinds,
+    )
+    of_polars = _quick(add_indicator=True).fit_transform(polars)
+    assert of_polars.columns == [*"abcde", *(f"missingindicator_{c}" for c in "abcde")]
+    assert of_polars.dtypes[:5] == polars.dtypes
+    np.testing.assert_allclose(
+        of_polars["a"].to_numpy(), filled["a"].to_numpy(), rtol=1e-6
+    )
+    wrapped = _quick().set_output(transform="polars").fit(frame).transform(frame)
+    assert isinstance(wrapped, pl.DataFrame)
+
+
+def test_in_a_pipeline_pickled_and_cloned(table):
+    X, gaps, _ = table
+    pipeline = make_pipeline(_quick(), LinearRegression()).fit(gaps, X[:, 0])
+    assert np.isfinite(pipeline.predict(gaps)).all()
+    imputer = pipeline[0]
+    again = pickle.loads(pickle.dumps(imputer))
+    np.testing.assert_array_equal(again.transform(gaps), imputer.transform(gaps))
+    refitted = clone(imputer).fit(gaps)
+    np.testing.assert_array_equal(refitted.transform(gaps), imputer.transform(gaps))
+
+
+def test_any_estimator_fills(table):
+    _, gaps, _ = table
+    for estimator in (
+        Autoencoder(2, max_epochs=2),
+        VariationalAutoencoder(2, max_epochs=2),
+    ):
+        assert np.isfinite(_quick(estimator=estimator).fit_transform(gaps)).all()
+    shares = (gaps - np.nanmin(gaps, axis=0)) / np.ptp(
+        np.nan_to_num(gaps), axis=0
+    ).clip(1)
+    bounded = Autoencoder(2, loss="binary_cross_entropy", max_epochs=2)
+    shares = np.clip(shares, 0, 1)
+    filled = _quick(estimator=bounded).fit_transform(shares)
+    assert filled.min() >= 0
+    assert filled.max() <= 1
+
+
+def test_draws_spread_as_far_as_they_are_wrong(table):
+    X, gaps, missing = table
+    imputer = AutoencoderImputer(sample_posterior=True, random_state=0, n_estimators=1)
+    draws = np.stack([imputer.fit(gaps).transform(gaps) for _ in range(1)])
+    draws = np.concatenate((draws, [imputer.transform(gaps) for _ in range(29)]))
+    assert (draws[:, ~missing] == X[~missing]).all()
+    low, high = np.quantile(draws, [0.05, 0.95], axis=0)
+    covered = ((low <= X) & (X <= high))[missing].mean()
+    assert 0.7 < covered <= 1
+    scale = X.std(axis=0)
+    error = np.mean(((draws.mean(axis=0) - X) / scale)[missing] ** 2)
+    assert error < 0.6
+
+
+def test_what_is_refused(table):
+    _, gaps, _ = table
+    with pytest.raises(ValueError, match="Autoencoder is none"):
+        _quick(estimator=Autoencoder(), sample_posterior=True).fit(gaps)
+    with pytest.raises(ValueError, match="needs y"):
+        _quick(estimator=ConditionalVariationalAutoencoder()).fit(gaps)
+    with pytest.raises(TypeError, match="Sparse"):
+        _quick().fit(scipy.sparse.csr_matrix(np.eye(5)))
+
+
+def test_documented_parameters_are_the_signature():
+    documented = [entry.name for entry in ClassDoc(AutoencoderImputer)["Parameters"]]
+    assert documented == list(AutoencoderImputer().get_params()) or set(
+        documented
+    ) == set(AutoencoderImputer().get_params())
