@@ -259,8 +259,8 @@ def imputers():
         "Bayesian ridge": ridge,
         "extra trees": trees,
     }
-    makers["skae"] = lambda seed: Flat(
-        skae.AutoencoderImputer(random_state=seed, keep_empty_features=True)
+    makers["skae"] = lambda seed: skae.AutoencoderImputer(
+        random_state=seed, keep_empty_features=True
     )
     return makers
 

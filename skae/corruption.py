@@ -290,6 +290,9 @@ class HiddenCells(Corruption):
     pattern : {"random", "rows"}, default="random"
         Which cells are hidden: any, each for itself, or of a row those that another
         row of the batch misses.
+    counted : {"all", "hidden"}, default="all"
+        Which observed cells count in the loss of training: all, or those hidden alone,
+        where it is these that matter, as for an imputer. Not in a bound on a density.
 
     References
     ----------
@@ -309,6 +312,7 @@ class HiddenCells(Corruption):
     rate: float | tuple | list = 0.3
     _: KW_ONLY
     pattern: str = "random"
+    counted: str = "all"
 
     kinds = _EVERY_TABLE
     hides_cells = True
@@ -316,6 +320,7 @@ class HiddenCells(Corruption):
     _parameter_constraints = {
         "rate": [_SHARE, tuple, list],
         "pattern": [StrOptions({"random", "rows"})],
+        "counted": [StrOptions({"all", "hidden"})],
     }
 
     def _validate_params(self):

@@ -22,7 +22,7 @@ TRUSTED_TYPES = (
     "skae.corruption.SaltAndPepperNoise",
     "skae.corruption.SwapNoise",
     "skae.corruption.WordDropout",
-    "skae.imputation.AutoencoderImputer",
+    "skae.imputation.imputer.AutoencoderImputer",
     "skae.losses.densities.Gaussian",
     "skae.losses.densities.Laplace",
     "skae.losses.discrete.BinaryCrossEntropy",

@@ -225,3 +225,107 @@ def test_documented_parameters_are_the_signature():
     assert documented == list(AutoencoderImputer().get_params()) or set(
         documented
     ) == set(AutoencoderImputer().get_params())
+
+
+# -- frames with categories
+
+
+@pytest.fixture
+def mixed(rng):
+    kind = rng.integers(3, size=200)
+    whole = pd.DataFrame(
+        {
+            "size": 3.0 * kind + rng.normal(size=200),
+            "colour": np.array(["blue", "green", "red"])[kind],
+            "legs": 2 * kind + 2,
+            "coat": pd.Categorical(np.where(kind > 0, "fur", "scales")),
+            "wild": kind == 2,
+        },
+        index=np.arange(200)[::-1],
+    )
+    hidden = rng.random(whole.shape) < 0.2
+    shown = whole.astype({"legs": "Int64", "wild": "boolean"}).mask(hidden)
+    return whole, shown, hidden
+
+
+def test_categories_are_filled_with_categories(mixed):
+    whole, shown, hidden = mixed
+    imputer = AutoencoderImputer(random_state=0, add_indicator=True).fit(shown[:150])
+    filled = imputer.transform(shown[150:])
+    assert filled.dtypes.tolist()[:5] == shown.dtypes.tolist()
+    assert filled.index.tolist() == shown.index.tolist()[150:]
+    assert not filled.isna().any(axis=None)
+    assert imputer.get_feature_names_out().tolist() == filled.columns.tolist()
+    for number, name in enumerate(whole):
+        lost = hidden[150:, number]
+        seen = shown[150:][name].notna()
+        assert (filled[name][seen] == shown[150:][name][seen]).all()
+        if name in ("colour", "coat", "wild"):
+            right = filled[name][lost] == whole[150:][name][lost]
+            mode = (whole[150:][name][lost] == whole[name].mode()[0]).mean()
+            assert right.mean() > mode + 0.15, name
+    again = AutoencoderImputer(random_state=0, add_indicator=True).fit(shown[:150])
+    pd.testing.assert_frame_equal(again.transform(shown[150:]), filled)
+    other = pickle.loads(pickle.dumps(imputer)).transform(shown[150:])
+    pd.testing.assert_frame_equal(other, filled)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        dict(sample_posterior=True),
+        dict(estimator=VariationalAutoencoder(2, max_epochs=5)),
+        dict(estimator=Autoencoder(3, max_epochs=5), n_estimators=2),
+    ],
+    ids=["draws", "variational", "plain"],
+)
+def test_any_estimator_fills_frames(mixed, parameters):
+    _, shown, _ = mixed
+    filled = AutoencoderImputer(random_state=0, **parameters).fit_transform(shown)
+    assert filled.dtypes.tolist() == shown.dtypes.tolist()
+    assert not filled.isna().any(axis=None)
+
+
+def test_frames_of_polars_and_columns_without_a_value(mixed):
+    _, shown, _ = mixed
+    polars = pl.DataFrame(
+        {n: [None if pd.isna(v) else v for v in shown[n]] for n in shown}
+    )
+    filled = _quick().fit_transform(polars)
+    assert filled.schema == polars.schema
+    assert sum(filled.null_count().row(0)) == 0
+    empty = shown.assign(nothing=None)
+    assert _quick().fit_transform(empty).columns.tolist() == shown.columns.tolist()
+    kept = _quick(keep_empty_features=True).fit_transform(empty)
+    assert kept.columns.tolist() == empty.columns.tolist()
+
+
+def test_levels_of_a_category_that_a_new_frame_lacks(mixed):
+    _, shown, _ = mixed
+    imputer = _quick().fit(shown)
+    few = shown[shown["coat"].eq("fur") | shown["coat"].isna()]
+    few = few.assign(coat=few["coat"].cat.remove_unused_categories())
+    assert not imputer.transform(few).isna().any(axis=None)
+
+
+def test_what_imputers_refuse_of_frames(mixed):
+    _, shown, _ = mixed
+    with pytest.raises(ValueError, match="missing_values=-1 is for tables of numbers"):
+        AutoencoderImputer(missing_values=-1).fit(shown)
+    imputer = _quick().fit(shown)
+    with pytest.raises(ValueError, match="X must be a frame, as in fit"):
+        imputer.transform(shown.to_numpy())
+    with pytest.raises(ValueError, match="Column 'colour' of X holds numbers"):
+        imputer.transform(shown.assign(colour=1.0))
+    with pytest.raises(ValueError, match="feature names should match"):
+        imputer.transform(shown.drop(columns="legs"))
+
+
+def test_numbers_of_few_values_are_told_as_levels_too(rng):
+    year = rng.integers(8, size=400)
+    names = np.array(["b", "e", "a", "h", "c", "g", "d", "f"])[year]
+    frame = pd.DataFrame({"year": year, "name": names, "size": rng.normal(size=400)})
+    hidden = rng.random(400) < 0.3
+    shown = frame.assign(name=frame["name"].mask(hidden))
+    filled = AutoencoderImputer(random_state=0).fit_transform(shown)
+    assert (filled["name"] == frame["name"])[hidden].mean() > 0.95

@@ -430,3 +430,23 @@ def test_samples_know_their_cells(small, rng):
     assert Samples(small).n_cells == 5
     X = _with_gaps(small, rng)
     np.testing.assert_array_equal(Samples(X).n_cells, (~np.isnan(X)).sum(axis=1))
+
+
+def test_hidden_cells_alone_may_count(small):
+    def trained(**kwargs):
+        corruption = HiddenCells(0.5, **kwargs)
+        return Autoencoder(2, corruption=corruption, **SHARED).fit(small)
+
+    every, hidden = trained(), trained(counted="hidden")
+    assert every.history_[0]["train_loss"] != hidden.history_[0]["train_loss"]
+    module, criterion = hidden.net_.module_, hidden.net_.criterion_
+    module.corrupt.generator = make_generator(0)
+    batch = Batch(torch.from_numpy(small).float())
+    result = module.train()(batch)
+    output = result.output.detach().requires_grad_()
+    criterion(result._replace(output=output), batch).backward()
+    assert ((output.grad != 0) == result.counted).all()
+    assert 0.3 < result.counted.float().mean() < 0.7
+    bound = VariationalAutoencoder(2, corruption=hidden.corruption)
+    with pytest.raises(ValueError, match="leaves cells out of the loss"):
+        bound.fit(small)

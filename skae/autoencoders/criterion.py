@@ -108,10 +108,12 @@ class Criterion(nn.Module):
         result : Forward
         batch : Batch
         """
+        batch = _of_counted(result, batch)
         return plus(self.row_losses(result.output, batch), result.penalty)
 
     def forward(self, result, batch):
         """Return what is minimised, a scalar: the mean of :meth:`per_row`."""
+        batch = _of_counted(result, batch)
         if self._is_plain(batch):
             return plus(self._reduced(result.output, batch, "mean"), result.penalty)
         return batch.mean(self.per_row(result, batch))
@@ -148,3 +150,9 @@ class Criterion(nn.Module):
         if learned.ndim and output.shape[-1] != self.n_columns:  # of each channel
             learned = learned.repeat(output.shape[-1] // self.n_columns)
         return [learned]
+
+
+def _of_counted(result, batch):
+    """Return the batch with those values observed that count in the loss."""
+    counted = getattr(result, "counted", None)
+    return batch if counted is None else batch._replace(observed=counted)

@@ -15,6 +15,8 @@ class Forward(NamedTuple):
     output: torch.Tensor  # the decoder's, before the loss's output activation
     code: torch.Tensor  # of shape (n_samples, n_components)
     penalty: torch.Tensor | None = None  # a scalar, added to the loss
+    # Which values count in the loss, (n_samples, n_values); None is all observed ones.
+    counted: torch.Tensor | None = None
 
 
 class AutoencoderModule(nn.Module):
@@ -141,9 +143,22 @@ class AutoencoderModule(nn.Module):
 
     def forward(self, batch):
         """Return the :class:`Forward` of a training pass."""
-        batch, fed = self.corrupted(batch)
-        code = self.encode(batch)
-        return Forward(self.decode(code, fed), code, self.penalty(code, batch))
+        encoded, fed = self.corrupted(batch)
+        code = self.encode(encoded)
+        return Forward(
+            self.decode(code, fed),
+            code,
+            self.penalty(code, encoded),
+            self.counted(batch, fed),
+        )
+
+    def counted(self, batch, corrupted):
+        """Return which values count in the loss, a mask; None is all observed ones."""
+        corruption = None if self.corrupt is None else self.corrupt.corruption
+        if getattr(corruption, "counted", "all") == "all" or not self.corrupt.training:
+            return None
+        hidden = ~corrupted.observed
+        return hidden if batch.observed is None else hidden & batch.observed
 
     def penalty(self, code, batch):
         """Return what is added to the loss, a scalar, or None.

@@ -116,6 +116,12 @@ class Objective(Parameters):
             if of_tokens:
                 fault = "makes other numbers of tokens. Use WordDropout or SwapNoise"
             raise ValueError(f"corruption={self.corruption_!r} {fault}.")
+        leaves_out = getattr(self.corruption_, "counted", "all") != "all"
+        if leaves_out and self.criterion_class.as_sum:
+            raise ValueError(
+                f"corruption={self.corruption_!r} leaves cells out of the loss, which "
+                f"{type(self).__name__} takes as a bound on the density of whole rows."
+            )
 
     def _n_gaps(self, columns):
         """Return how many columns may have missing cells in training, or None."""

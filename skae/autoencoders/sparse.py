@@ -54,7 +54,8 @@ class SparseModule(AutoencoderModule):
         linear = self.head(self.hidden(encoded))
         code = self._selected(linear, encoded)
         output = self.decode(code, fed)
-        result = Forward(output, code, self.penalty(code, encoded))
+        counted = self.counted(batch, fed)
+        result = Forward(output, code, self.penalty(code, encoded), counted)
         if self.training and self.revival is not None:
 
             def decode(code):  # of one row as well, where rows are of one shape

@@ -9,7 +9,7 @@ from skae.codecs.arrays import (
     table_codec,
 )
 from skae.codecs.forms import count_axes, is_ragged
-from skae.codecs.mixed import MixedCodec, made_codec
+from skae.codecs.mixed import MixedCodec, is_mixed, made_codec
 from skae.codecs.sequences import TokensCodec, sequence_codec
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "checked_rows",
     "count_axes",
     "flat_codec",
+    "is_mixed",
     "is_ragged",
     "made_codec",
     "sequence_codec",

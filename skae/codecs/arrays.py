@@ -105,6 +105,13 @@ class Codec:
             return restored
         return as_frame(restored, kind, names_of(like), index_of(like))
 
+    def restore_gaps(self, values, like):
+        """Return `like` with these flat values where its cells are missing.
+
+        Here the values hold what is observed already.
+        """
+        return self.restore_like(values, like)
+
     def restore_new(self, values, codes=None):
         """Return flat rows in the form that `fit` was given, a frame if it was one.
 

@@ -2,8 +2,11 @@
 
 import narwhals as nw
 import numpy as np
+import pandas as pd
 
 from skae.data.frames import in_memory
+
+_CATEGORICAL = pd.CategoricalDtype
 
 
 def index_of(X):
@@ -44,8 +47,8 @@ def filled_frame(X, kept, missing, values, names, lost):
     kept : bool ndarray of shape (n_columns,)
         The columns that stay.
     missing : bool ndarray of shape (n_samples, n_columns)
-    values : ndarray of shape (n_samples, n_columns)
-        Rounded in columns of integers.
+    values : ndarray of shape (n_samples, n_columns), or dict of narwhals.Series
+        Rounded in columns of integers. A dict has a column by each name, of its type.
     names : sequence of str
         Of the columns that stay and of those added.
     lost : bool ndarray of shape (n_samples, n_added)
@@ -56,14 +59,12 @@ def filled_frame(X, kept, missing, values, names, lost):
     for number, column in enumerate(frame.iter_columns()):
         rows = np.flatnonzero(missing[:, number])
         if kept[number] and len(rows):
-            new = values[rows, number]
-            if column.dtype.is_integer():
-                new = np.rint(new).astype(np.int64)
-            elif column.dtype == nw.Boolean:
-                new = new > 0.5
-            elif column.dtype == nw.Float32:
-                new = new.astype(np.float32)
-            column = column.scatter(rows, new)
+            if isinstance(values, dict):
+                column = _with_all_levels(column, values.get(column.name))
+                new = _of_same_type(values.get(column.name), column, rows)
+            else:
+                new = _as_type_of(column, values[rows, number])
+            column = column if new is None else column.scatter(rows, new)
         if kept[number]:
             columns.append(column)
     frame = frame.select(*columns) if columns else frame.select()
@@ -72,3 +73,29 @@ def filled_frame(X, kept, missing, values, names, lost):
         for name, cells in zip(names[len(columns) :], lost.T, strict=True)
     ]
     return frame.with_columns(*added).to_native()
+
+
+def _as_type_of(column, new):
+    """Return numbers as a column holds them."""
+    if column.dtype.is_integer():
+        return np.rint(new).astype(np.int64)
+    if column.dtype == nw.Boolean:
+        return new > 0.5
+    return new.astype(np.float32) if column.dtype == nw.Float32 else new
+
+
+def _of_same_type(values, column, rows):
+    """Return values for rows of a column; of an empty one 0, None if it has no 0."""
+    if values is not None:
+        return values[rows.tolist()].to_list()
+    return np.zeros(len(rows)) if column.dtype.is_numeric() else None
+
+
+def _with_all_levels(column, values):
+    """Return a categorical column of pandas with the levels of another, too."""
+    native = column.to_native()
+    if values is None or not isinstance(getattr(native, "dtype", None), _CATEGORICAL):
+        return column
+    others = values.to_native().cat.categories.difference(native.cat.categories)
+    native = native.cat.add_categories(list(others))
+    return nw.from_native(native, series_only=True)

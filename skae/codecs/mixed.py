@@ -7,11 +7,16 @@ from sklearn.utils.validation import validate_data
 
 from skae.codecs.arrays import Codec
 from skae.codecs.columns import kind_of_column, read_column
-from skae.codecs.frames import as_frame, index_of
+from skae.codecs.frames import as_frame, filled_frame, index_of
 from skae.columns import Columns
 from skae.data.checks import check_names
 from skae.data.fields import Field, Fields
-from skae.data.frames import columns_as_series, kind_of_frame, names_of
+from skae.data.frames import (
+    columns_as_series,
+    kind_of_frame,
+    missing_in_frame,
+    names_of,
+)
 from skae.data.mixed import Mixed
 from skae.data.samples import working_dtype
 
@@ -184,6 +189,13 @@ class MixedCodec(Codec):
     def restore_like(self, values, like, *, cells=False):
         """Return flat values of rows as a frame like another, with its index."""
         return self._framed(values, kind_of_frame(like), index_of(like), cells)
+
+    def restore_gaps(self, values, like):
+        """Return `like` with these flat values where its cells are missing."""
+        new = dict(columns_as_series(self.restore_like(values, like)))
+        kept, missing = np.ones(len(self.names), dtype=bool), missing_in_frame(like)
+        none = np.empty((len(values), 0))
+        return filled_frame(like, kept, missing, new, self.names, none)
 
     def restore_new(self, values, codes=None):
         """Return flat rows as a frame of the kind that `fit` was given."""

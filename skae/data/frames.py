@@ -82,6 +82,24 @@ def columns_as_series(X):
     return list(zip(frame.columns, frame.iter_columns(), strict=True))
 
 
+def missing_in_frame(X):
+    """Return which cells of a frame are null or NaN, of shape (n_rows, n_columns)."""
+    missing = []
+    for _, column in columns_as_series(X):
+        lost = column.is_null()
+        if column.dtype.is_float():
+            lost = lost | column.is_nan().fill_null(True)
+        missing.append(lost.to_numpy().astype(bool))
+    return np.stack(missing, axis=1)
+
+
+def part_of_frame(X, columns):
+    """Return the columns of a frame where a mask is True."""
+    frame = nw.from_native(X, eager_only=True)
+    kept = [n for n, is_kept in zip(frame.columns, columns, strict=True) if is_kept]
+    return frame.select(kept).to_native()
+
+
 def repeated_column(X):
     """Return the first name that several columns of a frame have, or None."""
     columns = getattr(X, "column_names", getattr(X, "columns", ()))

@@ -240,7 +240,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         X = in_memory(X)
         generator = make_generator(draw_seed(random_state))
         rows = self._imputed(self._samples(X), n_draws, generator, sample_posterior)
-        return self._codec.restore_like(rows, X)
+        return self._codec.restore_gaps(rows, X)
 
     def _imputed(self, samples, n_draws, generator, draw=False):
         return imputed(self, samples, n_draws, generator, draw)

@@ -1,15 +1,16 @@
-"""Missing cells filled by autoencoders, beside scikit-learn's imputers."""
+"""The imputer of tables: arrays of numbers, and frames as they are."""
 
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, Self
 
+import narwhals as nw
 import numpy as np
 import scipy.sparse
 from sklearn.base import TransformerMixin, clone
 from sklearn.impute import MissingIndicator
 from sklearn.utils import assert_all_finite, check_random_state, get_tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._sklearn import (
     BaseEstimator,
@@ -24,21 +25,34 @@ from skae.autoencoders.base import BaseAutoencoder
 from skae.autoencoders.denoising import DenoisingAutoencoder
 from skae.autoencoders.variational import VariationalAutoencoder
 from skae.autoencoders.variational.model import VariationalModel
+from skae.codecs import MixedCodec, is_mixed
 from skae.codecs.frames import filled_frame
+from skae.columns import Columns
 from skae.corruption import HiddenCells
-from skae.data.checks import as_table
+from skae.data.checks import as_table, check_names
 from skae.data.fields import UNBOUNDED
-from skae.data.frames import in_memory, kind_of_frame
+from skae.data.frames import (
+    columns_as_series,
+    in_memory,
+    kind_of_frame,
+    missing_in_frame,
+    part_of_frame,
+)
+from skae.imputation.cells import (
+    RATE,
+    draws,
+    held_out,
+    linear_means,
+    means,
+    trusted_share,
+)
+from skae.imputation.levels import columns_of_few_values, with_levels
 from skae.losses import make_loss
-from skae.training.budget import FEWEST_TO_SPLIT
 from skae.training.seeds import draw_seed
 
-_RATE = (0.1, 0.5)  # of cells hidden, of a row
 _STEPS = 2000
 _STEPS_PER_ROW = 5  # at most
-_ROWS_JUDGED = 500
 _BATCH_SIZE = 128
-_N_DRAWS = 100  # of the code of a row
 _ROUNDING = 1e-12  # of a column's mean, which is no spread
 
 
@@ -144,35 +158,32 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         self : object
         """
         given, missing = self._read(in_memory(X), reset=True)
-        rows = np.where(missing, np.nan, given)
         self._is_empty = missing.all(axis=0)
-        rows = rows[:, ~self._is_empty]
         seed = draw_seed(self.random_state)
         self.random_state_ = check_random_state(seed)
         self.indicator_ = None
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False)
             self.indicator_.fit(np.where(missing, np.nan, 0.0))
+        rows = self._learned_rows(given, missing)
         estimator = self._resolved(*rows.shape)
-        self._centre, self._scale = 0.0, 1.0
-        loss = make_loss(estimator.loss, estimator.defaults.loss)
-        if loss.target_range == UNBOUNDED and rows.size:
-            self._centre = np.nanmean(rows, axis=0)
-            self._scale = np.nanstd(rows, axis=0)
-            self._scale[self._scale <= _ROUNDING * np.abs(self._centre)] = 1.0
-        rows = self._standardised(rows)
+        if self._codec is None:
+            rows = self._learn_scale(rows, estimator)
         self.estimators_, self._trust = [], 1.0
         parts = [None] * self.n_estimators
         rng = np.random.default_rng(draw_seed(self.random_state_))
         if self.estimator is None and not self.sample_posterior:
-            parts = [_held_out(len(rows), rng) for _ in parts]
-        for part in parts if rows.size else ():
+            parts = [held_out(len(rows), rng) for _ in parts]
+        for part in parts if 0 not in rows.shape else ():
             one = clone(estimator)
             one.set_params(random_state=draw_seed(self.random_state_))
-            train = rows if part is None else np.delete(rows, part, axis=0)
+            if self._codec is not None:
+                one._given_codec = self._codec
+            every = np.arange(len(rows))
+            train = rows if part is None else rows[np.delete(every, part)]
             self.estimators_.append(one.fit(train))
-        if any(part is not None for part in parts):
-            self._trust = _trust(self.estimators_, rows, parts, rng)
+        if self.estimators_ and any(part is not None for part in parts):
+            self._trust = trusted_share(self.estimators_, rows, parts, rng)
         return self
 
     def transform(self, X) -> Any:
@@ -191,11 +202,15 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = in_memory(X)
         given, missing = self._read(X)
-        values = np.zeros(given.shape)
         gaps = np.flatnonzero(missing[:, ~self._is_empty].any(axis=1))
+        if self._codec is not None:
+            return self._filled_frame(given, missing, gaps)
+        values = np.zeros(given.shape)
         if len(gaps):
             rows = np.where(missing, np.nan, given)[gaps][:, ~self._is_empty]
-            values[np.ix_(gaps, ~self._is_empty)] = self._filled(rows)
+            filled = self._filled(self._standardised(rows)).astype(np.float64)
+            filled = filled * self._scale + self._centre
+            values[np.ix_(gaps, ~self._is_empty)] = filled
         return self._in_form_of(X, given, missing, values)
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
@@ -222,7 +237,9 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         return ~self._is_empty | self.keep_empty_features
 
     def _read(self, X, *, reset=False):
-        """Return X as an array, and which of its cells are missing."""
+        """Return X as an array or a mixed frame, and which of its cells are missing."""
+        if is_mixed(X) if reset else getattr(self, "_codec", None) is not None:
+            return self._read_frame(X, reset)
         if scipy.sparse.issparse(X):
             raise TypeError(
                 "Sparse data was passed for X, but AutoencoderImputer needs dense "
@@ -240,6 +257,45 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         if not of_nan and rows.dtype.kind == "f":
             missing |= np.isnan(rows)
         return rows, missing
+
+    def _read_frame(self, X, reset):
+        if not is_scalar_nan(self.missing_values):
+            raise ValueError(
+                f"missing_values={self.missing_values!r} is for tables of numbers. In "
+                "frames with categories missing cells are null."
+            )
+        if kind_of_frame(X) is None:
+            raise ValueError(
+                f"X must be a frame, as in fit, not of type {type(X).__name__}."
+            )
+        check_names(X, "X")
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        return X, missing_in_frame(X)
+
+    def _learned_rows(self, given, missing):
+        """Return the rows of fit, an array with NaN or :class:`Mixed`."""
+        self._codec = None
+        if isinstance(given, np.ndarray):
+            return np.where(missing, np.nan, given)[:, ~self._is_empty]
+        columns = getattr(self.estimator, "columns", None)
+        self._codec = MixedCodec(Columns() if columns is None else clone(columns))
+        kept = part_of_frame(given, ~self._is_empty)
+        self._repeated = []
+        if self.estimator is None:
+            self._repeated = columns_of_few_values(kept)
+        return self._codec.rows(
+            BaseEstimator(), with_levels(kept, self._repeated), reset=True
+        )
+
+    def _learn_scale(self, rows, estimator):
+        """Return rows standardised, where the loss has no range."""
+        self._centre, self._scale = 0.0, 1.0
+        loss = make_loss(estimator.loss, estimator.defaults.loss)
+        if loss.target_range == UNBOUNDED and rows.size:
+            self._centre = np.nanmean(rows, axis=0)
+            self._scale = np.nanstd(rows, axis=0)
+            self._scale[self._scale <= _ROUNDING * np.abs(self._centre)] = 1.0
+        return self._standardised(rows)
 
     def _resolved(self, n_rows, n_columns):
         """Return the estimator to clone, or say why it cannot fill cells."""
@@ -260,24 +316,34 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         dtype = np.float32 if rows.dtype.itemsize <= 4 else np.float64
         return ((rows - self._centre) / self._scale).astype(dtype)
 
-    def _filled(self, rows):
-        """Return rows with values in missing cells, in units of X."""
-        x = self._standardised(rows)
+    def _filled(self, x):
+        """Return flat rows with values in missing cells."""
         if self.sample_posterior:
             which = self.random_state_.randint(len(self.estimators_))
-            values = self.estimators_[which].impute(
-                x,
-                n_draws=_N_DRAWS,
-                sample_posterior=True,
-                random_state=self.random_state_,
-            )
-        else:
-            values = np.mean([_means(one, x) for one in self.estimators_], axis=0)
-            if self._trust < 1:
-                of_each = [_linear_means(one, x) for one in self.estimators_]
-                linear = np.mean(of_each, axis=0)
-                values = linear + self._trust * (values - linear)
-        return values.astype(np.float64) * self._scale + self._centre
+            return draws(self.estimators_[which], x, draw_seed(self.random_state_))
+        values = np.mean([means(one, x) for one in self.estimators_], axis=0)
+        if np.any(self._trust < 1):
+            linear = np.mean([linear_means(one, x) for one in self.estimators_], axis=0)
+            values = linear + self._trust * (values - linear)
+        return values
+
+    def _filled_frame(self, X, missing, gaps):
+        """Return a frame with values in missing cells, levels among them."""
+        kept = part_of_frame(X, ~self._is_empty)
+        kept = with_levels(kept, self._repeated)
+        flat = self._codec.rows(self.estimators_[0], kept).toarray()
+        if len(gaps):
+            flat[gaps] = self._filled(flat[gaps])
+        values = dict(columns_as_series(self._codec.restore_like(flat, kept)))
+        names, lost = self.get_feature_names_out(), np.empty((len(flat), 0))
+        if self.indicator_ is not None:
+            lost = self.indicator_.transform(np.where(missing, np.nan, 0.0))
+        result = filled_frame(X, self._is_kept, missing, values, names, lost)
+        wanted = output_of(self)
+        if wanted in ("default", kind_of_frame(X)):
+            return result
+        columns = {n: column.to_list() for n, column in columns_as_series(result)}
+        return nw.from_dict(columns, backend=wanted).to_native()
 
     def _in_form_of(self, X, given, missing, values):
         """Return what `transform` was given with values in missing cells."""
@@ -305,8 +371,8 @@ def _default(n_rows, n_columns):
     """Return the estimator that fills with means."""
     return DenoisingAutoencoder(
         n_columns,
-        architecture=Dense((256,), dropout=0.1),
-        corruption=HiddenCells(_RATE),
+        architecture=Dense((256,)),
+        corruption=HiddenCells(RATE, counted="hidden"),
         optimizer="adamw",
         learning_rate=5e-3,
         weight_decay=0.01,
@@ -320,7 +386,7 @@ def _default(n_rows, n_columns):
 def _drawing_default(n_rows, n_columns):
     """Return the estimator that fills with draws."""
     return VariationalAutoencoder(
-        corruption=HiddenCells(_RATE),
+        corruption=HiddenCells(RATE),
         batch_size=_BATCH_SIZE,
         max_epochs=_epochs(n_rows),
         contamination=None,
@@ -330,49 +396,3 @@ def _drawing_default(n_rows, n_columns):
 def _epochs(n_rows):
     steps = -(-n_rows // min(n_rows, _BATCH_SIZE))
     return max(1, min(_STEPS, _STEPS_PER_ROW * n_rows) // steps)
-
-
-def _held_out(n_rows, rng):
-    """Return rows that tell how far to trust a network; None where rows are few."""
-    if n_rows < FEWEST_TO_SPLIT:
-        return None
-    return rng.permutation(n_rows)[: max(10, n_rows // 10)]
-
-
-def _trust(estimators, rows, parts, rng):
-    """Return the share of what networks add to linear means that held-out cells back.
-
-    That of least squared error, within [0, 1].
-
-    Parameters
-    ----------
-    estimators : list of estimators
-    rows : ndarray of shape (n_samples, n_columns)
-    parts : list of ndarray of int
-        Which rows each of the estimators has not seen.
-    rng : numpy.random.Generator
-        Hides cells.
-    """
-    products = squares = 0.0
-    for estimator, part in zip(estimators, parts, strict=True):
-        x = np.repeat(rows[part], max(1, _ROWS_JUDGED // len(part)), axis=0)
-        rates = rng.uniform(*_RATE, size=(len(x), 1))
-        hidden = ~np.isnan(x) & (rng.random(x.shape) < rates)
-        shown = np.where(hidden, np.nan, x).astype(x.dtype)
-        linear = _linear_means(estimator, shown)
-        added = np.where(hidden, _means(estimator, shown) - linear, 0.0)
-        products += (added * np.where(hidden, x - linear, 0.0)).sum()
-        squares += (added**2).sum()
-    return float(np.clip(products / max(squares, 1e-12), 0.0, 1.0))
-
-
-def _linear_means(estimator, x):
-    """Return the rows that training started from: linear in the observed cells."""
-    return estimator._fields.scaling.linear_means(x)
-
-
-def _means(estimator, x):
-    """Return the mean of what missing cells may be; other cells are of no use."""
-    if isinstance(estimator, VariationalModel):
-        return estimator.impute(x, n_draws=_N_DRAWS, random_state=0)
-    return estimator.reconstruct(x)
