@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import ConditionalVariationalAutoencoder, Dense, GaussianNoise
+from skae import Columns, ConditionalVariationalAutoencoder, Dense, GaussianNoise
 from skae.autoencoders.conditional.encoding import Conditions
 from skae.data.batch import Batch
 
@@ -509,3 +509,67 @@ def test_dates_are_no_conditions(small):
     for given in (y, y.to_numpy(), pd.DataFrame({"when": y}), y.astype(object)):
         with pytest.raises(ValueError, match="Column 0 of y holds dates or durations"):
             ConditionalVariationalAutoencoder(2).fit(small, given)
+
+
+# -- columns of a frame as the condition
+
+
+@pytest.fixture
+def animals(rng):
+    kind = rng.integers(3, size=90)
+    return pd.DataFrame(
+        {
+            "size": 5.0 * kind + rng.normal(size=90),
+            "kind": pd.Categorical(np.array(["cat", "dog", "fox"])[kind]),
+            "wild": rng.random(90) < 0.2 + 0.3 * kind,
+            "age": rng.uniform(size=90),
+            "legs": np.full(90, 4) - (rng.random(90) < 0.1),
+        },
+        index=[f"animal {number}" for number in range(90)],
+    )
+
+
+@pytest.mark.parametrize("names", [["kind"], ["wild", "age"], ["legs"]])
+def test_columns_of_a_frame_are_the_condition(animals, names):
+    model = ConditionalVariationalAutoencoder(
+        2, condition=names, max_epochs=5, random_state=0
+    )
+    model.fit(animals, X_val=animals[:30])
+    rest = animals.drop(columns=names)
+    beside = ConditionalVariationalAutoencoder(
+        2, columns=Columns(), max_epochs=5, random_state=0
+    ).fit(rest, animals[names], X_val=rest[:30], y_val=animals[names][:30])
+    np.testing.assert_array_equal(
+        model.transform(animals), beside.transform(rest, condition=animals[names])
+    )
+    back = model.reconstruct(animals)
+    assert back.dtypes.tolist() == animals.dtypes.tolist()
+    assert back.index.tolist() == animals.index.tolist()
+    pd.testing.assert_frame_equal(back[names], animals[names], atol=1e-6)
+    drawn = model.sample(20, random_state=0)
+    assert drawn.dtypes.tolist() == animals.dtypes.tolist()
+    assert model.transform(rest).shape == (90, 2)  # the most probable one
+    again = pickle.loads(pickle.dumps(model)).sample(20, random_state=0)
+    pd.testing.assert_frame_equal(again, drawn)
+
+
+def test_rows_of_a_label_are_drawn_with_it(animals):
+    model = ConditionalVariationalAutoencoder(2, condition=["kind"], random_state=0)
+    foxes = model.fit(animals).sample(200, random_state=0, condition="fox")
+    assert (foxes["kind"] == "fox").all()
+    known = animals[animals["kind"] == "fox"]
+    assert foxes["size"].mean() == pytest.approx(known["size"].mean(), abs=0.5)
+
+
+def test_columns_that_are_no_condition(animals):
+    def fit(names, X=animals, y=None):
+        ConditionalVariationalAutoencoder(condition=names).fit(X, y)
+
+    with pytest.raises(ValueError, match="condition: X has no column 'colour'"):
+        fit(["colour"])
+    with pytest.raises(ValueError, match="y is given, and condition="):
+        fit(["kind"], y=animals["kind"])
+    with pytest.raises(ValueError, match="names columns of a frame"):
+        fit(["kind"], animals[["size", "age"]].to_numpy())
+    with pytest.raises(ValueError, match="leave others"):
+        fit(list(animals))

@@ -193,9 +193,9 @@ class MixedCodec(Codec):
     def restore_gaps(self, values, like):
         """Return `like` with these flat values where its cells are missing."""
         new = dict(columns_as_series(self.restore_like(values, like)))
-        kept, missing = np.ones(len(self.names), dtype=bool), missing_in_frame(like)
-        none = np.empty((len(values), 0))
-        return filled_frame(like, kept, missing, new, self.names, none)
+        missing, names = missing_in_frame(like), names_of(like)
+        every, none = np.ones(len(names), dtype=bool), np.empty((len(values), 0))
+        return filled_frame(like, every, missing, new, names, none)
 
     def restore_new(self, values, codes=None):
         """Return flat rows as a frame of the kind that `fit` was given."""

@@ -218,6 +218,8 @@ class Explainer:
             table = self._codec.restore(shares, cells=True)
         table = np.where(np.isnan(table), 0, table)  # beyond the end of a text
         names = names_of(X)
+        if self._codec.fields.by_column:
+            names = self._codec.names
         if names is None:
             names = getattr(self, "feature_names_in_", None)
         if names is None:

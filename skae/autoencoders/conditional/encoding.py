@@ -162,6 +162,19 @@ class Conditions:
             named = [column.astype(object) for column in named]
         return np.stack(named, axis=1)
 
+    def decode(self, encoded):
+        """Return the columns of conditions that :meth:`encode` has made."""
+        columns = []
+        for number, (known, place) in enumerate(
+            zip(self.labels, self._places, strict=True)
+        ):
+            if known is None:
+                scaled = encoded[:, place.start].astype(np.float64)
+                columns.append(scaled * self._stds[number] + self._means[number])
+            else:
+                columns.append([known[code] for code in encoded[:, place].argmax(1)])
+        return columns
+
     def encode(self, condition, n_rows=None, name="condition"):
         """Return conditions as the network reads them.
 

@@ -5,6 +5,7 @@ from typing import Self
 
 from skae._sklearn import StrOptions, fit_context
 from skae.autoencoders.conditional.model import ConditionalModel
+from skae.data.frames import in_memory
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -98,6 +99,10 @@ class ConditionalVariationalAutoencoder(ConditionalModel):
     n_importance_samples : int, default=1
         Draws of the code per row. Above 1, training maximises the tighter bound of
         Burda et al. (2016) with so many.
+    condition : list or None, default=None
+        Names of columns of X, a frame, that are the condition; None is y of `fit`. They
+        are taken out of the frames that methods are given, and the frames that come
+        back have them: ``sample(10, condition="red")`` is of rows that are red.
     continuous : "auto", bool or list, default="auto"
         Which columns of y are numbers: all (True), none (False), those of the list, by
         number or name. "auto": columns of floats of which one has a fractional part;
@@ -184,14 +189,15 @@ class ConditionalVariationalAutoencoder(ConditionalModel):
     }
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, *, X_val=None, y_val=None) -> Self:
+    def fit(self, X, y=None, *, X_val=None, y_val=None) -> Self:
         """Train on the rows of X and their conditions.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Labels, or numbers, or columns of either.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            Labels, or numbers, or columns of either. None where `condition` names
+            columns of X.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Rows to validate on, instead of a random part of X.
         y_val : array-like of shape (n_val,) or (n_val, n_columns), default=None
@@ -208,9 +214,12 @@ class ConditionalVariationalAutoencoder(ConditionalModel):
             numeric, finite and within the range of the loss, or if training diverges.
             The estimator is then as it was before the call.
         """
+        if self.condition is not None and y_val is None and X_val is not None:
+            X_val, y_val = self._parted(in_memory(X_val, "X_val"))
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val go together: one of them is missing.")
         with self._fitting():
+            X, y = self._learn_columns(X, y)
             known = self._learn_conditions(X, y, anew=not self.warm_start)
             known_val = None
             if y_val is not None:
@@ -219,7 +228,7 @@ class ConditionalVariationalAutoencoder(ConditionalModel):
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y) -> Self:
+    def partial_fit(self, X, y=None) -> Self:
         """Train by one pass over the rows of X, from where the last call ended.
 
         The first call fixes the labels too: others raise later. See
@@ -228,19 +237,20 @@ class ConditionalVariationalAutoencoder(ConditionalModel):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+        y : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
 
         Returns
         -------
         self : object
         """
         with self._fitting():
+            X, y = self._learn_columns(X, y)
             anew = not hasattr(self, "net_")
             self._partial_fit(X, self._learn_conditions(X, y, anew=anew))
         return self
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
+        tags.target_tags.required = self.condition is None
         tags.target_tags.multi_output = True
         return tags

@@ -6,17 +6,24 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
+from skae.autoencoders.conditional.columns import NamedConditions
 from skae.autoencoders.variational.evidence import EvidenceModel
+from skae.data.frames import in_memory
 
 _COMPARED = 4  # conditions of a row whose bound is computed to find the most probable
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class ConditionInference(EvidenceModel):
+class ConditionInference(NamedConditions, EvidenceModel):
     """Base of models that tell the condition of rows for which none is given.
 
     The class that mixes this in has `_conditions`, a :class:`Conditions`.
     """
+
+    _parameter_constraints = {
+        **EvidenceModel._parameter_constraints,
+        **NamedConditions._parameter_constraints,
+    }
 
     @property
     def conditions_(self) -> np.ndarray:
@@ -32,7 +39,9 @@ class ConditionInference(EvidenceModel):
 
     def _samples(self, X, condition=None, name="X"):
         """Return X with the conditions of its rows: those given, or inferred."""
+        X, known = self._parted(in_memory(X, name))
         samples = super()._samples(X, name)
+        condition = known if condition is None else condition
         if condition is not None:
             condition = self._conditions.encode(condition, len(samples))
             return samples.given(condition)
@@ -96,6 +105,6 @@ class ConditionInference(EvidenceModel):
             In the order of `conditions_`; each row sums to one.
         """
         check_is_fitted(self)
-        samples = super()._samples(X)
+        samples = super()._samples(self._parted(in_memory(X))[0])
         chosen = self._every_condition(samples)
         return softmax(self._joint_bounds(samples, chosen), axis=1)

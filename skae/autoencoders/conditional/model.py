@@ -245,12 +245,13 @@ class ConditionalModel(EvidenceExplainer, ConditionInference):
             from_condition = condition
         samples = self._samples(X, from_condition)
         if condition is None:
-            return self._codec.restore_like(self._reconstruct(samples), X)
+            rows = self._codec.restore_like(self._reconstruct(samples), X)
+            return self._with_condition(rows, samples.condition)
         condition = self._conditions.encode(condition, len(samples))
         lengths = getattr(samples.X, "lengths", None)
         codes = self._encode(samples)
         rows = self._decode(codes, condition, lengths=lengths)
-        return self._codec.restore_like(rows, X)
+        return self._with_condition(self._codec.restore_like(rows, X), condition)
 
     def inverse_transform(self, X, *, condition=None) -> Any:
         """Decode codes to rows.
@@ -274,7 +275,8 @@ class ConditionalModel(EvidenceExplainer, ConditionInference):
             condition = self._conditions.names[self._conditions.frequencies.argmax()]
         if condition is not None:
             condition = self._conditions.encode(condition, len(codes))
-            return self._codec.restore_new(self._decode(codes, condition), X)
+            rows = self._codec.restore_new(self._decode(codes, condition), X)
+            return self._with_condition(rows, condition)
         rows = 0.0
         for combination, share in zip(
             self._conditions.combinations, self._conditions.frequencies, strict=True
@@ -319,7 +321,8 @@ class ConditionalModel(EvidenceExplainer, ConditionInference):
             condition = rows.choice(self._seen_conditions, n_samples)
         else:
             condition = self._conditions.encode(condition, n_samples)
-        return self._sample(n_samples, seed, latent, draw, condition)
+        rows = self._sample(n_samples, seed, latent, draw, condition)
+        return self._with_condition(rows, condition)
 
     def interpolate(self, X_a, X_b, n_steps=10, *, condition=None) -> Any:
         """Decode the straight paths between the codes of pairs of rows.
