@@ -18,7 +18,8 @@ def test_python_blocks_run(code, capsys):
 # Pages whose examples are whole, one after the other.
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "page", ["guide", "frames", "objectives/conditional", "architectures/series"]
+    "page",
+    ["guide", "frames", "synthetic", "objectives/conditional", "architectures/series"],
 )
 def test_python_blocks_of_a_page_run(page):
     source = (ROOT / "docs" / f"{page}.rst").read_text()
