@@ -187,7 +187,7 @@ class _Codes:
         noise = torch.empty_like(stds).normal_(generator=generator)
         codes = codes + (stds * noise) @ self.whitening
         noise = torch.empty_like(codes).normal_(generator=generator)
-        time = torch.randn(len(codes), 1, generator=generator)
+        time = torch.empty_like(codes[:, :1]).normal_(generator=generator)
         time = torch.sigmoid(_TIME + time)
         x = torch.lerp(noise, codes, time)
         return x, time, self.conditions[rows], codes - noise
@@ -233,7 +233,7 @@ class _Field(nn.Module):
 
     def forward(self, x, time, conditions):
         """Return the velocity of the normal distribution, and what is learned."""
-        angles = time * math.pi * 1.5 ** torch.arange(_FREQUENCIES)
+        angles = time * math.pi * 1.5 ** torch.arange(_FREQUENCIES).to(time)
         inputs = torch.cat((x, angles.sin(), angles.cos(), conditions), 1)
         hidden = F.silu(self.first(inputs))
         for layer in self.hidden:
@@ -252,7 +252,7 @@ class _Field(nn.Module):
 
     def carry(self, x, conditions):
         """Carry noise to codes, by steps of Heun's method."""
-        times = torch.linspace(0, 1, _SLOPES // 2 + 1)
+        times = torch.linspace(0, 1, _SLOPES // 2 + 1, dtype=x.dtype)
         for now, then in zip(times, times[1:], strict=False):
             first = self(x, now.expand(len(x), 1), conditions)
             second = self(x + (then - now) * first, then.expand(len(x), 1), conditions)
