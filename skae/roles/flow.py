@@ -102,7 +102,7 @@ class CodeFlow:
         held, rows = rows[:n_held], rows[n_held:]
         draws = codes.draws(held.repeat(math.ceil(_LOOKS / n_held)), generator)
         with OwnDraws(generator):
-            field = _Field(len(self.axes), codes.conditions.shape[1])
+            field = _Field(len(self.axes), codes.conditions.shape[1], _WIDTH)
         averaged = copy.deepcopy(field).requires_grad_(False)
 
         def look():
@@ -160,7 +160,8 @@ class CodeFlow:
 
     def _carried(self, noise, conditions):
         with OwnDraws(make_generator(0)):  # weights that are replaced at once
-            field = _Field(noise.shape[1], conditions.shape[1])
+            width = len(self.weights["first.bias"])
+            field = _Field(noise.shape[1], conditions.shape[1], width)
         weights = {name: torch.from_numpy(w) for name, w in self.weights.items()}
         field.requires_grad_(False).load_state_dict(weights)
         both = (torch.from_numpy(x).float().split(_ROWS) for x in (noise, conditions))
@@ -211,14 +212,12 @@ def _pace(step, n_steps):
 class _Field(nn.Module):
     """Places (n, n_axes), times (n, 1), conditions (n, c) to velocities (n, n_axes)."""
 
-    def __init__(self, n_axes, n_conditions):
+    def __init__(self, n_axes, n_conditions, width):
         super().__init__()
         n_inputs = n_axes + 2 * _FREQUENCIES + n_conditions
-        self.first = nn.Linear(n_inputs, _WIDTH)
-        self.hidden = nn.ModuleList(
-            nn.Linear(_WIDTH, _WIDTH) for _ in range(_LAYERS - 1)
-        )
-        self.last = nn.Linear(_WIDTH, n_axes)
+        self.first = nn.Linear(n_inputs, width)
+        self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(_LAYERS - 1))
+        self.last = nn.Linear(width, n_axes)
         # Units that differ over codes from the first step on: else hundreds are lost.
         for layer in self.hidden:
             nn.init.kaiming_normal_(layer.weight)
