@@ -54,6 +54,7 @@ TRUSTED_TYPES = (
     "skae.losses.densities.HuberDensity",
     "skae.losses.network.NetworkLoss",
     "skae.losses.network.UnscaledLoss",
+    "skae.roles.flow.CodeFlow",
     "skae.roles.thresholds.Reference",
     "skae.training.net.Net",
     # the classes that a net is made of anew

@@ -60,4 +60,7 @@ def saved():
         models.append((skae.Autoencoder(2, **parameters, **QUICK), X))
     models += [(skae.Autoencoder(2, optimizer=o, **QUICK), table) for o in _OPTIMIZERS]
     models += [(skae.SlidingWindows(5), table), (skae.SubwordTokenizer(300), texts)]
-    return [(fitted(model, X), X) for model, X in models]
+    of_flow = skae.VariationalAutoencoder(2, **QUICK).fit(table)
+    of_flow.sample(latent="flow")
+    models = [(fitted(model, X), X) for model, X in models]
+    return [*models, (of_flow, table)]

@@ -2,26 +2,27 @@
 
 import numpy as np
 
-SIZE = 4096  # rows that are kept
+SIZE = 4096  # rows that are kept, if nothing else is said
 
 
-def sampled(known, new, n_seen, rng, n_new=None):
-    """Return a uniform sample of all rows seen, at most `SIZE`.
+def sampled(known, new, n_seen, rng, n_new=None, size=SIZE):
+    """Return a uniform sample of all rows seen, at most `size`.
 
     Parameters
     ----------
     known : ndarray of shape (n_known, ...)
         The sample of the rows before.
     new : ndarray of shape (n, ...)
-        The new rows, or a uniform sample of them of at least `SIZE`.
+        The new rows, or a uniform sample of them of at least `size`.
     n_seen : int
         How many `known` stands for.
     rng : numpy.random.Generator
     n_new : int or None
         How many `new` stands for; None is its length.
+    size : int
     """
     n_new = len(new) if n_new is None else n_new
-    n_kept = min(SIZE, n_seen + n_new)
+    n_kept = min(size, n_seen + n_new)
     if n_kept == len(known) + len(new):
         return np.concatenate((known, new))
     # How many of the kept come from the new rows, had all been drawn at once.

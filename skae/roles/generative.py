@@ -1,21 +1,23 @@
-"""The generative role: new rows from a prior of codes."""
+"""The generative role: new rows from a prior, or from a density of codes."""
 
 import copy
 import inspect
 from typing import Any
 
 import numpy as np
-from sklearn import config_context
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skae.codecs import MixedCodec
 from skae.data import reservoir
 from skae.data.frames import in_memory
+from skae.roles.flow import CodeFlow
 from skae.roles.latent import check_count
+from skae.roles.mixture import fitted_mixture
 from skae.training.seeds import draw_seed, make_generator
 
-_CLUSTERS = 10  # of the mixture
+_MOST_CODES = 32_768  # rows whose codes are kept,
+_MOST_VALUES = 2**21  # but no more values than that in all, if they are many
 
 
 class GenerativeModel:
@@ -25,18 +27,20 @@ class GenerativeModel:
     when it is trained.
     """
 
-    def sample(self, n_samples=1, random_state=None, *, latent="prior") -> Any:
+    def sample(self, n_samples=1, random_state=None, *, latent="auto") -> Any:
         """Make new rows.
 
         Parameters
         ----------
         n_samples : int, default=1
         random_state : int, RandomState instance or None, default=None
-        latent : {"prior", "mixture"} or fitted model, default="prior"
-            Where codes come from: the normal prior; a Gaussian mixture of 10 components
-            on codes of the training rows, for codes that are not normal in sum; or any
-            model fitted to codes that has a method `sample`, such as scikit-learn's
-            `GaussianMixture` or `KernelDensity`.
+        latent : {"auto", "prior", "mixture", "flow"} or fitted model, default="auto"
+            Where codes come from. "prior": the normal prior; codes of real rows seldom
+            fill it evenly. "mixture": a Gaussian mixture fitted to codes of training
+            rows, of 1 to 30 components, as codes held out choose. "flow": a network
+            that carries normal noise to such codes, for ten thousands of rows, learned
+            when it is first asked for. "auto": the mixture. Or any model fitted to
+            codes that has a method `sample`, such as scikit-learn's `KernelDensity`.
 
         Returns
         -------
@@ -56,11 +60,12 @@ class GenerativeModel:
         if not isinstance(draw, bool | np.bool_):
             raise TypeError(f"draw={draw!r} must be 'auto', True or False.")
         seed = draw_seed(random_state)
-        if isinstance(latent, str) and latent == "mixture":
-            if self._mixture is None:
-                self._mixture = _fit_mixture(self._codes, self.net_.seed)
-            latent = self._mixture
-        codes = _draw_codes(latent, n_samples, self.n_components_, seed)
+        if isinstance(latent, str):
+            latent = self._density("mixture" if latent == "auto" else latent)
+        if isinstance(latent, CodeFlow):
+            codes = latent.sample(n_samples, seed, condition)
+        else:
+            codes = _draw_codes(latent, n_samples, self.n_components_, seed)
         generator = make_generator(seed)
 
         def read(output):
@@ -69,27 +74,42 @@ class GenerativeModel:
         rows = self._decode(codes, condition, read if draw else None)
         return self._codec.restore_new(rows)
 
+    def _density(self, name):
+        """Return a density of codes by its name; other names are returned."""
+        if name not in ("mixture", "flow"):
+            return name
+        if name not in self._densities:
+            seed, n = self.net_.seed, self.n_components_
+            means, stds, conditions = np.split(self._codes, (n, 2 * n), axis=1)
+            if name == "flow":
+                density = CodeFlow().fit(means, seed, stds, conditions)
+            else:
+                rng = np.random.default_rng(seed)
+                drawn = means + stds * rng.standard_normal(means.shape)
+                density = fitted_mixture(drawn, seed)
+            self._densities[name] = density
+        return self._densities[name]
+
     def _keep_codes(self, samples, rng, n_seen):
-        """Keep codes of some of the rows seen, for a mixture to be fitted to."""
-        rows = rng.permutation(len(samples))[: reservoir.SIZE]
-        codes = self._drawn_codes(samples[rows], rng)
+        """Keep codes of some of the rows seen, for densities to be fitted to.
+
+        Their means, standard deviations and the conditions of the rows side by side.
+        """
+        size = min(_MOST_CODES, max(reservoir.SIZE, _MOST_VALUES // self.n_components_))
+        n_new = len(samples)
+        samples = samples[rng.permutation(n_new)[:size]]
+        codes = [*self._posterior(samples)]
+        if samples.condition is not None:
+            codes.append(samples.condition.astype(codes[0].dtype))
+        codes = np.hstack(codes)
         known = self._codes if n_seen else codes[:0]
-        self._codes = reservoir.sampled(known, codes, n_seen, rng, len(samples))
-        self._mixture = None
+        self._codes = reservoir.sampled(known, codes, n_seen, rng, n_new, size)
+        self._densities = {}
 
-    def _drawn_codes(self, samples, rng):
-        """Return a code of each row; of a distribution of codes, one drawn from it."""
-        return self._encode(samples)
-
-
-def _fit_mixture(codes, seed):
-    """Return a Gaussian mixture of codes, an array of (n_samples, n_components)."""
-    from sklearn.mixture import GaussianMixture  # which takes long to import
-
-    mixture = GaussianMixture(min(_CLUSTERS, len(codes)), random_state=seed)
-    codes = codes.astype(np.float64)
-    with config_context(array_api_dispatch=False):  # which knows no k-means
-        return mixture.fit(codes if len(codes) > 1 else np.repeat(codes, 2, axis=0))
+    def _posterior(self, samples):
+        """Return means and standard deviations of codes: here they are certain."""
+        codes = self._encode(samples)
+        return codes, np.zeros_like(codes)
 
 
 def _draw_codes(latent, n_samples, n_components, seed):
@@ -111,8 +131,8 @@ def _draw_codes(latent, n_samples, n_components, seed):
         return rng.standard_normal((n_samples, n_components))
     if not hasattr(latent, "sample"):
         raise ValueError(
-            f"latent={latent!r} must be 'prior', 'mixture' or a fitted model of "
-            "codes with a method sample, such as GaussianMixture."
+            f"latent={latent!r} must be 'auto', 'prior', 'mixture', 'flow' or a "
+            "fitted model of codes with a method sample, such as GaussianMixture."
         )
     codes = _drawn(latent, n_samples, seed)
     codes = codes[0] if isinstance(codes, tuple) else codes

@@ -302,8 +302,9 @@ class ConditionalModel(EvidenceExplainer, ConditionInference):
         random_state : int, RandomState instance or None, default=None
         condition : array-like, default=None
             Of the new rows, or one for all; None draws those of training rows.
-        latent : {"prior", "mixture"} or fitted model, default="prior"
-            Where codes come from, see :meth:`VariationalAutoencoder.sample`.
+        latent : {"prior", "auto", "mixture", "flow"} or model, default="prior"
+            Where codes come from, see :meth:`VariationalAutoencoder.sample`. The flow
+            is of codes given the condition, the mixture ("auto") of all codes.
         draw : bool or "auto", default="auto"
             Whether rows are drawn from the likelihood given the code, noise included,
             or are its mean. "auto": of frames with categories, else their mean.

@@ -123,7 +123,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         return calibrate_spectrum(x, self.n_components_, n_rows, rng)
 
     def _summarise(self, samples, rng, n_seen):
-        """Learn which units are active, and keep codes for a mixture."""
+        """Learn which units are active, and keep codes for densities."""
         super()._summarise(samples, rng, n_seen)
         sums = torch.zeros(2, self.n_components_, dtype=torch.float64)
 
@@ -139,10 +139,6 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         self.active_units_ = np.flatnonzero(square - mean**2 > _ACTIVE)
         self._warn_of_collapse(n_seen)
         self._keep_codes(samples, rng, n_seen)
-
-    def _drawn_codes(self, samples, rng):
-        mean, std = self._posterior(samples)
-        return mean + std * rng.normal(size=mean.shape).astype(mean.dtype)
 
     def _warn_of_collapse(self, n_seen):
         if n_seen or len(self.active_units_):
@@ -342,7 +338,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
     # -- numbers to rows
 
     def sample(
-        self, n_samples=1, random_state=None, *, latent="prior", draw="auto"
+        self, n_samples=1, random_state=None, *, latent="auto", draw="auto"
     ) -> Any:
         """Make new rows.
 
@@ -350,11 +346,13 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         ----------
         n_samples : int, default=1
         random_state : int, RandomState instance or None, default=None
-        latent : {"prior", "mixture"} or fitted model, default="prior"
-            Where codes come from: the normal prior; a Gaussian mixture of 10 components
-            on codes of the training rows, for codes that are not normal in sum; or any
-            model fitted to codes that has a method `sample`, such as scikit-learn's
-            `GaussianMixture` or `KernelDensity`.
+        latent : {"auto", "prior", "mixture", "flow"} or fitted model, default="auto"
+            Where codes come from. "prior": the normal prior; codes of real rows seldom
+            fill it evenly. "mixture": a Gaussian mixture fitted to codes of training
+            rows, of 1 to 30 components, as codes held out choose. "flow": a network
+            that carries normal noise to such codes, for ten thousands of rows, learned
+            when it is first asked for. "auto": the mixture. Or any model fitted to
+            codes that has a method `sample`, such as scikit-learn's `KernelDensity`.
         draw : bool or "auto", default="auto"
             Whether rows are drawn from the likelihood given the code, noise included,
             or are its mean. "auto": of frames with categories, else their mean.
