@@ -507,7 +507,9 @@ def test_the_most_probable_of_many_conditions():
 def test_dates_are_no_conditions(small):
     y = pd.date_range("2020", periods=60)
     for given in (y, y.to_numpy(), pd.DataFrame({"when": y}), y.astype(object)):
-        with pytest.raises(ValueError, match="Column 0 of y holds dates or durations"):
+        with pytest.raises(
+            ValueError, match="Column ('when'|0) of y holds dates or durations"
+        ):
             ConditionalVariationalAutoencoder(2).fit(small, given)
 
 
@@ -573,3 +575,28 @@ def test_columns_that_are_no_condition(animals):
         fit(["kind"], animals[["size", "age"]].to_numpy())
     with pytest.raises(ValueError, match="leave others"):
         fit(list(animals))
+
+
+def test_whole_numbers_as_a_continuous_condition(animals):
+    animals["mass"] = (1000 + 100 * animals["size"]).round().astype(int)
+    model = ConditionalVariationalAutoencoder(
+        2, condition=["mass"], continuous=["mass"], max_epochs=5, random_state=0
+    ).fit(animals)
+    assert (model.sample(3, condition=1500, random_state=0)["mass"] == 1500).all()
+    pd.testing.assert_series_equal(model.reconstruct(animals)["mass"], animals["mass"])
+
+
+def test_every_frame_that_comes_back_has_the_condition(animals):
+    model = ConditionalVariationalAutoencoder(
+        2, condition=["kind"], max_epochs=5, random_state=0
+    ).fit(animals)
+    columns = animals.columns.tolist()
+    assert model.inverse_transform(model.transform(animals)).columns.tolist() == columns
+    assert model.traverse(0, animals[:2]).columns.tolist() == columns
+    path = model.interpolate(animals[:2], animals[2:4], 3)
+    assert path["kind"].tolist()[0] == animals["kind"].iloc[0]
+    expected = model.explain(animals[:3], return_expected=True)[1]
+    pd.testing.assert_series_equal(expected["kind"], animals["kind"][:3])
+    gaps = animals.assign(kind=animals["kind"].where(animals["kind"] != "fox"))
+    with pytest.raises(ValueError, match="contains NaN or None in column 'kind'"):
+        model.transform(gaps)

@@ -561,7 +561,7 @@ def test_columns_that_changed_are_refused(frame, change, message):
         (dict(d=[b"a"] * 80), {}, "Column 'd' of X holds bytes"),
         ({}, dict(counts=["x"]), "columns: X has no column 'x'"),
         ({}, dict(counts=["colour"]), "Column 'colour' of X holds strings"),
-        ({}, dict(counts=["length"]), "X holds -.* no count"),
+        ({}, dict(counts=["length"]), "Column 'length' of X holds .* no count"),
         ({}, dict(counts=["legs"], ordinals=["legs"]), "'legs' is in ordinals and"),
         ({}, dict(continuous=["length"]), "Column 'length' of X is continuous"),
         ({}, dict(transform={"x": "robust"}), "columns: X has no column 'x'"),
@@ -629,3 +629,66 @@ def test_stacks_of_a_frame(gaps):
     assert model.layers_[0].transform(gaps).shape == (80, 8)
     assert model.reconstruct(gaps).dtypes.tolist() == gaps.dtypes.tolist()
     assert clone(model).fit(gaps).score(gaps) == model.score(gaps)
+
+
+# -- what readers found
+
+
+def test_whole_numbers_at_the_end_of_their_type():
+    X = pd.DataFrame({"a": np.arange(20), "c": list("uv") * 10})
+    model = _fit(X, max_epochs=1)
+    far = model.inverse_transform(np.array([[1e20, 1e20], [-1e20, -1e20]]))["a"]
+    assert set(np.sign(far)) <= {-1, 1}
+    assert len(set(far)) == 2
+    assert model.reconstruct(X.head(1).astype({"a": float}).assign(a=1e22)).shape == (
+        1,
+        2,
+    )
+
+
+def test_objects_that_are_numbers(frame):
+    X = frame.assign(legs=frame["legs"].astype(object))
+    assert _fit(X).reconstruct(X)["legs"].dtype == np.int64
+    X = X.T.T
+    assert _fit(X).reconstruct(X).columns.tolist() == frame.columns.tolist()
+
+
+def test_no_rows_are_refused(frame):
+    model = _fit(frame)
+    for method in ("transform", "reconstruct", "explain", "score", "partial_fit"):
+        with pytest.raises(ValueError, match=r"X has 0 row\(s\)"):
+            getattr(clone(model).fit(frame), method)(frame[:0])
+    with pytest.raises(ValueError, match=r"X_val has 0 row\(s\)"):
+        Autoencoder(2, **SHARED).fit(frame, X_val=frame[:0])
+
+
+def test_levels_of_another_kind(frame):
+    codes = frame.assign(colour=pd.Categorical(frame["legs"]))
+    model = _fit(codes)
+    with pytest.raises(ValueError, match="'colour' .* strings, but numbers in fit"):
+        model.transform(
+            codes.assign(colour=codes["colour"].astype(str).astype("category"))
+        )
+    with pytest.raises(ValueError, match="'colour' .* strings, but numbers in fit"):
+        model.transform(codes.assign(colour=codes["colour"].astype(str)))
+    with pytest.warns(UserWarning, match="'colour' .* no level that fit has seen"):
+        _fit(frame).transform(frame.assign(colour="violet"))
+
+
+def test_counts_are_whole_numbers(frame):
+    model = _fit(frame, columns=Columns(counts=["legs"]))
+    for value in (-3, 0.5):
+        with pytest.raises(ValueError, match=f"'legs' .* holds {value} .* no count"):
+            model.transform(frame.assign(legs=value))
+    with pytest.raises(ValueError, match="'weight' .* no count"):
+        _fit(frame, columns=Columns(counts=["weight"]))
+    for said in (
+        dict(ordinals=["legs"]),
+        dict(counts=["legs"]),
+        dict(categories=["legs"]),
+    ):
+        columns = Columns(transform={"legs": "quantile"}, **said)
+        with pytest.raises(ValueError, match="transform names 'legs', but"):
+            _fit(frame, columns=columns)
+    with pytest.raises(ValueError, match="transform names 'colour', but .* strings"):
+        _fit(frame, columns=Columns(transform={"colour": "robust"}))

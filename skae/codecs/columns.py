@@ -1,10 +1,13 @@
 """Columns of frames as numbers, and back: one object for what a column is."""
 
+import warnings
+
 import narwhals as nw
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import QuantileTransformer
 
+from skae.codecs.transforms import TRANSFORMS
 from skae.data.frames import is_temporal
 
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "empty")
@@ -21,11 +24,10 @@ _OF_DATES = (
     "is not numeric, but of dates or durations. Turn them into numbers first, such as "
     "days since a date (skrub's DatetimeEncoder makes their parts), or leave them out."
 )
+_LISTS = {"category": "categories", "ordinal": "ordinals", "count": "counts"}
 _FEW_LEVELS = 50  # which no column has too many of
 _SHOWN = 10  # levels in a message
 _QUANTILES = 1000  # at most
-_TO_NORMAL = 0.7413  # of an interquartile range
-_FARTHEST = 3.0  # that a robust transform goes
 
 
 def kind_of_column(series, where):
@@ -42,6 +44,8 @@ def kind_of_column(series, where):
     ValueError
         For dates, and for what is none of these, or of several kinds.
     """
+    if series.dtype.is_nested():
+        raise ValueError(f"{where} holds arrays: pass the column alone.")
     if isinstance(series.dtype, nw.Categorical | nw.Enum):
         native = series.to_native()
         if isinstance(native, pd.Series):
@@ -89,7 +93,7 @@ class Column:
     """
 
     kind = "number"
-    levels = None  # an Index, where there are some
+    _values = ()  # the levels, where there are some
     is_ordered = False
 
     def __init__(self, name, dtype, holds):
@@ -100,7 +104,7 @@ class Column:
     @property
     def n_levels(self):
         """How many values of the flat rows it is as a category; 0 of a number."""
-        return len(self.levels) if self.kind == "category" else 0
+        return len(self._values) if self.kind == "category" else 0
 
     def check_kind(self, series, where):
         """Raise ValueError if a column is no longer of the kind that it was in fit."""
@@ -129,7 +133,7 @@ class NumberColumn(Column):
         super().__init__(name, dtype, holds)
         self.bounds = bounds
         self.kind = kind
-        self.transform = _TRANSFORMS[transform]()
+        self.transform = TRANSFORMS[transform]()
 
     def learn(self, values):
         """Learn how numbers are transformed from those of fit."""
@@ -147,6 +151,14 @@ class NumberColumn(Column):
             except (TypeError, ValueError):  # of an NA among objects
                 values = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(
                     np.float64
+                )
+        if self.kind == "count":
+            refused = (values < 0) | (values % 1 > 0)
+            if refused.any():
+                row = int(np.argmax(refused))
+                raise ValueError(
+                    f"{where} holds {values[row]:g} (row {row}), which is no count: a "
+                    "whole number of 0 or more."
                 )
         return values
 
@@ -180,9 +192,15 @@ class LevelsColumn(Column):
 
     def __init__(self, name, dtype, holds, levels, is_ordered, unknown):
         super().__init__(name, dtype, holds)
-        self.levels = pd.Index(levels)
+        index = pd.Index(levels)
+        self._values, self._of = index.to_numpy(), str(index.dtype)
         self.is_ordered = is_ordered
         self.unknown = unknown
+
+    @property
+    def levels(self):
+        """All levels, a pandas Index: kept as an array, which files may hold."""
+        return pd.Index(self._values, dtype=self._of)
 
     def read(self, series, where):
         """Return the numbers of the levels, -1 where they are missing."""
@@ -196,12 +214,35 @@ class LevelsColumn(Column):
             codes, is_missing = self._codes(values), pd.isna(values)
         if self.unknown == "error":
             self._refuse_unknown(series, codes, is_missing, where)
+        elif (codes < 0).all() and not is_missing.all():
+            warnings.warn(
+                f"{where} holds no level that fit has seen: its cells are missing.",
+                stacklevel=2,
+            )
         return codes
 
+    def check_kind(self, series, where):
+        """Raise ValueError if levels are not of the kind that they were in fit."""
+        super().check_kind(series, where)
+        native = series.to_native()
+        are_numbers = pd.api.types.is_numeric_dtype
+        if isinstance(getattr(native, "dtype", None), pd.CategoricalDtype):
+            levels = native.cat.categories
+        elif isinstance(series.dtype, nw.String) and not series.is_null().all():
+            levels = ("strings",)
+        else:
+            return
+        if len(levels) and are_numbers(levels) != are_numbers(self.levels):
+            kinds = "numbers, but strings", "strings, but numbers"
+            raise ValueError(
+                f"{where} has levels that are {kinds[are_numbers(self.levels)]} in fit."
+            )
+
     def _codes(self, values):
-        if self.levels.dtype == object:
+        levels = self.levels
+        if levels.dtype == object:
             values = pd.Index(values, dtype=object)
-        return self.levels.get_indexer(pd.Index(values))
+        return levels.get_indexer(pd.Index(values))
 
     def _refuse_unknown(self, series, codes, is_missing, where):
         unknown = (codes < 0) & ~is_missing
@@ -249,52 +290,6 @@ class OrdinalColumn(LevelsColumn):
         return self._levels(places.astype(np.int64))
 
 
-class AsTheyAre:
-    """Numbers that are not transformed."""
-
-    def fit(self, values):
-        """Learn nothing."""
-
-    def transform(self, values):
-        """Return the values."""
-        return values
-
-    inverse_transform = transform
-
-
-class Squashed:
-    """The median is subtracted, the interquartile range divides, tails are bounded.
-
-    ``z / sqrt(1 + (z / 3) ** 2)`` of numbers z that are so scaled (Holzmüller et al.
-    2024).
-    """
-
-    def fit(self, values):
-        """Learn median and range from an array of shape (n, 1)."""
-        values = values[~np.isnan(values)]
-        low, self.centre, high = np.percentile(values, (25, 50, 75))
-        self.scale = (high - low) * _TO_NORMAL or (np.ptp(values) / 2) or 1.0
-
-    def transform(self, values):
-        """Return numbers between -3 and 3."""
-        z = (values - self.centre) / self.scale
-        return z / np.sqrt(1 + (z / _FARTHEST) ** 2)
-
-    def inverse_transform(self, values):
-        """Return the numbers that these stand for."""
-        share = np.clip(values / _FARTHEST, -0.999, 0.999)
-        return self.centre + self.scale * values.clip(
-            -0.999 * _FARTHEST, 0.999 * _FARTHEST
-        ) / np.sqrt(1 - share**2)
-
-
-def _quantiles():
-    return QuantileTransformer(output_distribution="normal", random_state=0)
-
-
-_TRANSFORMS = {None: AsTheyAre, "quantile": _quantiles, "robust": Squashed}
-
-
 def read_column(series, columns, n_rows, where):
     """Return what a column of fit is.
 
@@ -310,9 +305,13 @@ def read_column(series, columns, n_rows, where):
     -------
     Column
     """
-    name, holds, said = series.name, kind_of_column(series, where), None
+    name, holds = series.name, kind_of_column(series, where)
     said = columns.kind_of(name)
     described = name, native_dtype(series), holds
+    is_named = isinstance(columns.transform, dict) and columns.transform.get(name)
+    if is_named and (said is not None or holds != "number"):
+        what = f"is in {_LISTS[said]}" if said else f"holds {_plural(holds)}"
+        raise ValueError(f"columns: transform names {name!r}, but {where} {what}.")
     if holds == "number" and said in (None, "count"):
         return _number_column(series, columns, described, said or "number", where)
     if said == "count" or name in columns.continuous:
@@ -346,15 +345,23 @@ def _number_column(series, columns, described, kind, where):
     if kind == "count" and not is_whole:
         bounds = (0, np.inf)
     elif is_whole and name not in columns.continuous:
-        try:
-            info = np.iinfo(np.dtype(type(series.dtype).__name__.lower()))
-            bounds = (info.min, info.max)
-        except TypeError:
-            bounds = (-np.inf, np.inf)
+        bounds = _bounds(type(series.dtype).__name__.lower())
     if name in columns.continuous:
         described = (name, "float64", described[2])
     transform = None if kind == "count" else columns.transform_of(name)
     return NumberColumn(*described, bounds, kind, transform)
+
+
+def _bounds(dtype):
+    """Return the least and the largest number of a type, as floats within it."""
+    try:
+        info = np.iinfo(np.dtype(dtype))
+    except (TypeError, ValueError):  # of objects, or of more bits than NumPy has
+        info = np.iinfo(np.int64)
+    highest = float(info.max)
+    if int(highest) > info.max:
+        highest = np.nextafter(highest, 0.0)
+    return float(info.min), highest
 
 
 def levels_of(series, holds, where):

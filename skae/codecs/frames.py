@@ -88,7 +88,8 @@ def _of_same_type(values, column, rows):
     """Return values for rows of a column; of an empty one 0, None if it has no 0."""
     if values is not None:
         return values[rows.tolist()].to_list()
-    return np.zeros(len(rows)) if column.dtype.is_numeric() else None
+    is_number = column.dtype.is_numeric() or column.dtype == nw.Object
+    return np.zeros(len(rows)) if is_number else None
 
 
 def _with_all_levels(column, values):

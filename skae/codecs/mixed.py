@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import validate_data
 
+from skae._sklearn import num_samples
 from skae.codecs.arrays import Codec
 from skae.codecs.columns import kind_of_column, read_column
 from skae.codecs.frames import as_frame, filled_frame, index_of
@@ -129,6 +130,8 @@ class MixedCodec(Codec):
                 f"{name} must be a frame with the columns {_listed(self.names)}, as in "
                 f"fit, not of type {type(X).__name__}."
             )
+        if not num_samples(X):
+            raise ValueError(f"{name} has 0 row(s), where 1 is needed.")
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         if reset:
             self.frame, self.names = kind, tuple(names_of(X))

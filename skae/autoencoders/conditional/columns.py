@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import narwhals as nw
-import numpy as np
 
 from skae._sklearn import BaseEstimator
 from skae.autoencoders.objective import resolved
@@ -54,12 +53,20 @@ class NamedConditions(BaseEstimator):
                 f"condition={self.condition!r} must name some of the columns of X, and "
                 "leave others."
             )
-        rest, y = self._parted(X)
         self._order = names
-        labels = [name for name in self.condition if not _is_fraction(y, name)]
+        return self._parted(X)
+
+    def _learn_types(self, y):
+        """Learn what the columns of the condition are, from those of `fit`."""
+        if self.condition is None:
+            return
+        labels = [
+            name
+            for name, known in zip(self.condition, self._conditions.labels, strict=True)
+            if known is not None
+        ]
         self._condition_codec = MixedCodec(Columns(categories=labels))
         self._condition_codec.rows(BaseEstimator(), y, reset=True)
-        return rest, y
 
     def _parted(self, X):
         """Return a frame without the columns of the condition, and these.
@@ -75,30 +82,28 @@ class NamedConditions(BaseEstimator):
         known = frame.select(list(self.condition)).to_native()
         return frame.drop(list(self.condition)).to_native(), known
 
-    def _with_condition(self, rows, encoded):
+    def _with_condition(self, rows, encoded, known=None):
         """Return a frame of new rows with the columns of their conditions.
 
         Parameters
         ----------
         rows : frame
         encoded : ndarray of shape (n_samples, n_outputs)
+        known : frame or None
+            The columns themselves, where they were given.
         """
         if self.condition is None:
             return rows
-        kind, codec = kind_of_frame(rows), self._condition_codec
-        values = self._conditions.decode(encoded)
-        columns = dict(zip(self.condition, map(list, values), strict=True))
-        known = nw.from_dict(columns, backend=kind).to_native()
-        flat = codec._read(known, "condition", learn=False).toarray()
-        known = codec._framed(flat, kind, index_of(rows), False)
+        if known is None:
+            kind, codec = kind_of_frame(rows), self._condition_codec
+            values = self._conditions.decode(encoded)
+            columns = dict(zip(self.condition, map(list, values), strict=True))
+            known = nw.from_dict(columns, backend=kind).to_native()
+            flat = codec._read(known, "condition", learn=False).toarray()
+            known = codec._framed(flat, kind, index_of(rows), False)
         both = [nw.from_native(part, eager_only=True) for part in (rows, known)]
         return nw.concat(both, how="horizontal").select(self._order).to_native()
 
-
-def _is_fraction(X, name):
-    """Tell whether a column holds numbers with fractions."""
-    values = nw.from_native(X, eager_only=True).get_column(name)
-    if not values.dtype.is_float():
-        return False
-    values = values.to_numpy()
-    return bool(np.any(values[np.isfinite(values)] % 1))
+    def _decode_paths(self, codes, condition=None):
+        rows = super()._decode_paths(codes, condition)
+        return self._with_condition(rows, condition.reshape(-1, condition.shape[2]))

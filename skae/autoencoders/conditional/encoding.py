@@ -295,19 +295,20 @@ def _columns(y, name):
         flat = array.ndim == 1
         columns = [array] if flat else list(array.T)
     columns = [_plain(column) for column in columns]
-    for number, column in enumerate(columns):
+    names = names_of(y) or range(len(columns))
+    for which, column in zip(map(repr, names), columns, strict=True):
         if is_temporal(column):
             raise ValueError(
-                f"Column {number} of {name} holds dates or durations: turn them into "
+                f"Column {which} of {name} holds dates or durations: turn them into "
                 "numbers or strings first."
             )
         if any(_is_missing(value) for value in column.tolist()):
             raise ValueError(
-                f"{name} contains NaN or None in column {number}: every row needs a "
+                f"{name} contains NaN or None in column {which}: every row needs a "
                 "condition."
             )
         if column.dtype.kind == "f" and not np.isfinite(column).all():
-            raise ValueError(f"{name} contains infinity in column {number}.")
+            raise ValueError(f"{name} contains infinity in column {which}.")
     check_consistent_length(*columns)
     return columns, flat
 

@@ -57,6 +57,7 @@ class ConditionalModel(EvidenceExplainer, ConditionInference):
             )
         if anew or not hasattr(self, "_conditions"):
             self._conditions = Conditions(y, self.continuous)
+            self._learn_types(y)
         return {"condition": self._conditions.encode(y, name="y")}
 
     def _summarise(self, samples, rng, n_seen):
@@ -155,7 +156,11 @@ class ConditionalModel(EvidenceExplainer, ConditionInference):
             Returned if `return_expected` is True.
         """
         check_is_fitted(self)
-        return self._explain(X, method, return_expected, condition)
+        explained = self._explain(X, method, return_expected, condition)
+        known = self._parted(in_memory(X))[1]
+        if not return_expected or known is None:
+            return explained
+        return explained[0], self._with_condition(explained[1], None, known)
 
     def score(self, X, y=None) -> float:
         """Return the mean evidence lower bound of rows, given their condition.
@@ -245,8 +250,9 @@ class ConditionalModel(EvidenceExplainer, ConditionInference):
             from_condition = condition
         samples = self._samples(X, from_condition)
         if condition is None:
+            known = None if from_condition is not None else self._parted(X)[1]
             rows = self._codec.restore_like(self._reconstruct(samples), X)
-            return self._with_condition(rows, samples.condition)
+            return self._with_condition(rows, samples.condition, known)
         condition = self._conditions.encode(condition, len(samples))
         lengths = getattr(samples.X, "lengths", None)
         codes = self._encode(samples)
@@ -283,7 +289,9 @@ class ConditionalModel(EvidenceExplainer, ConditionInference):
         ):
             condition = np.tile(combination, (len(codes), 1))
             rows += codes.dtype.type(share) * self._decode(codes, condition)
-        return self._codec.restore_new(rows, X)
+        mean = self._conditions.frequencies @ self._conditions.combinations
+        rows = self._codec.restore_new(rows, X)
+        return self._with_condition(rows, np.tile(mean, (len(codes), 1)))
 
     def sample(
         self,
