@@ -5,7 +5,7 @@ import numpy as np
 SIZE = 4096  # rows that are kept, if nothing else is said
 
 
-def sampled(known, new, n_seen, rng, n_new=None, size=SIZE):
+def sampled(known, new, n_seen, rng, n_new=None, size=None):
     """Return a uniform sample of all rows seen, at most `size`.
 
     Parameters
@@ -19,8 +19,10 @@ def sampled(known, new, n_seen, rng, n_new=None, size=SIZE):
     rng : numpy.random.Generator
     n_new : int or None
         How many `new` stands for; None is its length.
-    size : int
+    size : int or None
+        Of the sample; None is `SIZE`.
     """
+    size = SIZE if size is None else size
     n_new = len(new) if n_new is None else n_new
     n_kept = min(size, n_seen + n_new)
     if n_kept == len(known) + len(new):
