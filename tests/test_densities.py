@@ -21,6 +21,8 @@ from skae.roles.mixture import fitted_mixture
 
 GENERATIVE = (VariationalAutoencoder, BetaTCVAE, WassersteinAutoencoder)
 
+pytestmark = pytest.mark.slow  # densities take seconds to learn
+
 
 def energy_distance(a, b):
     """Return the energy distance of two samples, 0 on average of one distribution."""

@@ -112,6 +112,7 @@ def _with_faults(X, rng, size=5.0):
     return rows, column
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Autoencoder, VariationalAutoencoder], ids=name_of)
 @pytest.mark.parametrize("table", ["wine", "cancer"])
 def test_a_planted_fault_comes_first(kind, table, request, rng):
@@ -125,6 +126,7 @@ def test_a_planted_fault_comes_first(kind, table, request, rng):
     assert (cells.argmax(axis=1) == column).mean() < (first == column).mean() + 0.01
 
 
+@pytest.mark.slow
 def test_two_faults_are_told_from_what_they_spoil(cancer, rng):
     model = Autoencoder(random_state=0).fit(cancer)
     rows, column = _with_faults(cancer, rng)

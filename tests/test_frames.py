@@ -215,6 +215,7 @@ def test_mixed_rows_are_indicators(gaps):
     np.testing.assert_array_equal(Samples(X).n_cells, gaps.notna().sum(axis=1))
 
 
+@pytest.mark.slow
 def test_many_levels_stay_integers(rng):
     X = pd.DataFrame({"a": rng.normal(size=3000), "b": rng.integers(1500, size=3000)})
     X["b"] = X["b"].astype(str)
@@ -435,6 +436,7 @@ def test_shares_of_columns_sum_to_the_score(estimator, gaps):
     assert expected.dtypes.tolist() == gaps.dtypes.tolist()
 
 
+@pytest.mark.slow
 def test_a_level_that_does_not_fit_is_found(frame):
     many = pd.concat([frame] * 5, ignore_index=True)
     many["length"] += 0.1 * np.arange(400) % 1
@@ -449,6 +451,7 @@ def test_a_level_that_does_not_fit_is_found(frame):
 # -- rows that are drawn
 
 
+@pytest.mark.slow
 def test_samples_are_drawn_and_levels_as_frequent_as_they_were(frame):
     X = pd.concat([frame] * 10, ignore_index=True)
     model = VariationalAutoencoder(3, random_state=0).fit(X)

@@ -54,6 +54,7 @@ def test_check_estimator(instance, check):
     check(instance)
 
 
+@pytest.mark.slow
 def test_the_default_passes_checks_of_fit():
     for instance, check in estimator_checks_generator(AutoencoderImputer()):
         if getattr(check, "func", check).__name__ in (
@@ -64,6 +65,7 @@ def test_the_default_passes_checks_of_fit():
             check(instance)
 
 
+@pytest.mark.slow
 def test_gaps_are_filled_and_all_else_stays(table):
     X, gaps, missing = table
     filled = AutoencoderImputer(n_estimators=2, random_state=0).fit_transform(gaps)
@@ -196,6 +198,7 @@ def test_any_estimator_fills(table):
     assert filled.max() <= 1
 
 
+@pytest.mark.slow
 def test_draws_spread_as_far_as_they_are_wrong(table):
     X, gaps, missing = table
     imputer = AutoencoderImputer(sample_posterior=True, random_state=0, n_estimators=1)
@@ -248,6 +251,7 @@ def mixed(rng):
     return whole, shown, hidden
 
 
+@pytest.mark.slow
 def test_categories_are_filled_with_categories(mixed):
     whole, shown, hidden = mixed
     imputer = AutoencoderImputer(random_state=0, add_indicator=True).fit(shown[:150])
@@ -270,6 +274,7 @@ def test_categories_are_filled_with_categories(mixed):
     pd.testing.assert_frame_equal(other, filled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -321,6 +326,7 @@ def test_what_imputers_refuse_of_frames(mixed):
         imputer.transform(shown.drop(columns="legs"))
 
 
+@pytest.mark.slow
 def test_numbers_of_few_values_are_told_as_levels_too(rng):
     year = rng.integers(8, size=400)
     names = np.array(["b", "e", "a", "h", "c", "g", "d", "f"])[year]

@@ -52,12 +52,14 @@ def false_alarms(model, X):
 # -- the share of new rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_share_holds_on_new_rows(kind, new):
     model = kind(8, contamination=0.1, **QUICK).fit(normal_rows(800))
     assert 0.05 < false_alarms(model, new) < 0.17
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_rows", [60, 150, 300])
 def test_the_share_holds_for_few_rows(n_rows, new):
     shares = [
@@ -72,6 +74,7 @@ def test_the_share_holds_for_few_rows(n_rows, new):
     assert 0.05 < np.mean(shares) < 0.17
 
 
+@pytest.mark.slow
 def test_an_overfitted_network_raises_no_more_alarms(new):
     X = normal_rows(1000)
     shared = dict(contamination=0.05, max_epochs=60, random_state=0)
