@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+import pandas as pd
 
 import skae
 from skae.extending import Loss
@@ -62,5 +63,13 @@ def saved():
     models += [(skae.SlidingWindows(5), table), (skae.SubwordTokenizer(300), texts)]
     of_flow = skae.VariationalAutoencoder(2, **QUICK).fit(table)
     of_flow.sample(latent="flow")
+    frame = pd.DataFrame(table, columns=list("abcdefgh")).assign(
+        name=["low", "high"] * 24, size=["S", "M", "L"] * 16
+    )
+    for transform in ("quantile", "robust", None):
+        columns = skae.Columns(ordinals=["size"], transform=transform)
+        models.append((skae.VariationalAutoencoder(2, columns=columns, **QUICK), frame))
+    one = skae.Autoencoder(2, **QUICK)
+    models.append((skae.AutoencoderImputer(one, random_state=0), frame))
     models = [(fitted(model, X), X) for model, X in models]
     return [*models, (of_flow, table)]
