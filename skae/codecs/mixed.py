@@ -92,7 +92,7 @@ class MixedCodec(Codec):
         fields = [
             Field(
                 reader.kind,
-                slice(start, start + max(reader.n_levels, 1)),
+                slice(int(start), int(start) + max(reader.n_levels, 1)),
                 (reader.name,),
                 reader.n_levels or None,
                 (0.0, np.inf) if reader.kind == "count" else (-np.inf, np.inf),
