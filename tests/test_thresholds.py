@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
+from sklearn.ensemble import IsolationForest
 from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -126,6 +127,17 @@ def test_fit_predict_takes_the_share_of_training_rows():
     assert weight[labels == -1].sum() == pytest.approx(45, abs=1)
     model.set_params(contamination="auto")
     np.testing.assert_array_equal(model.fit_predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("novelty", [True, False])
+def test_shares_of_training_rows_are_rounded_as_by_scikit_learn(novelty):
+    X = normal_rows(291)
+    theirs = IsolationForest(contamination=0.05, random_state=0).fit_predict(X)
+    model = Autoencoder(8, contamination=0.05, novelty=novelty, **QUICK)
+    labels = model.fit_predict(X)
+    assert (labels == -1).sum() == (theirs == -1).sum() == 15
+    if not novelty:
+        np.testing.assert_array_equal(labels, model.predict(X))
 
 
 @pytest.mark.parametrize("kind", [*KINDS, StackedAutoencoder])

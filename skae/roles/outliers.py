@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._sklearn import Interval, StrOptions
 from skae.data.reservoir import sampled
 from skae.roles.explanations import Explainer
-from skae.roles.thresholds import Reference, robust_limit, second_largest
+from skae.roles.thresholds import Reference, quantile, robust_limit, second_largest
 from skae.roles.tuning import best_threshold, threshold_of_rate
 from skae.roles.unseen import unseen_losses
 
@@ -89,8 +89,9 @@ class OutlierDetector(Explainer, OutlierMixin):
     def fit_predict(self, X, y=None, **fit_params) -> np.ndarray:
         """Fit, and tell inliers from outliers among the rows of X.
 
-        With a number for `contamination` exactly that share of them is outside, which
-        `predict` promises of new rows (``novelty=True``).
+        With a number for `contamination` that share of them is outside, by the same
+        percentile as other detectors of scikit-learn take; `predict` promises it of new
+        rows (``novelty=True``).
 
         Parameters
         ----------
@@ -116,7 +117,8 @@ class OutlierDetector(Explainer, OutlierMixin):
         not trained on exceeds 0.95 with a probability of about 0.05, where those of
         `fit` were normal. It is no probability of being an outlier, which depends on
         how many there are and what they look like. With a number for `contamination`,
-        ``predict`` gives -1 where it is above ``1 - contamination``.
+        and ``novelty=True``, ``predict`` gives -1 where it is above
+        ``1 - contamination``.
 
         The normal rows are those that `offset_` is set from. Between their scores it is
         interpolated; below all of them it rises on, by an exponential tail of the
@@ -239,6 +241,6 @@ class OutlierDetector(Explainer, OutlierMixin):
             limit = robust_limit(*unseen, is_logarithm)
             limit = of_training = min(limit, second_largest(losses, weight))
         else:
-            limit = reference.exceeded_by(rule)
-            of_training = Reference.of(losses, weight, is_logarithm).exceeded_by(rule)
+            of_training = quantile(losses, 1 - rule, weight)
+            limit = reference.exceeded_by(rule) if self.novelty else of_training
         self.offset_, self._offset_of_training = -float(limit), -float(of_training)

@@ -67,9 +67,13 @@ def test_pyarrow(small):
     for method in ("fit", "transform"):
         with pytest.raises(ValueError, match="Column 'a' of X .* of dates"):
             getattr(model, method)(dates)
-    texts = X.set_column(0, "a", pa.array(["x"] * 60))
+    texts = X.set_column(0, "a", pa.array(["x", "y"] * 30))
     with pytest.raises(ValueError, match="Column 'a' of X is not numeric"):
-        model.fit(texts)
+        model.transform(texts)
+    rows = quick(2).fit(texts).reconstruct(texts)
+    assert isinstance(rows, pa.Table)
+    assert rows.schema == texts.schema
+    assert set(rows["a"].to_pylist()) <= {"x", "y"}
 
 
 def test_pyarrow_of_labels_and_texts(small):
