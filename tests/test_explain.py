@@ -292,3 +292,27 @@ def test_what_is_refused(small, rng):
     model = _model(Autoencoder, architecture=Convolutional((2,))).fit(images)
     with pytest.raises(ValueError, match="method='removal' takes columns out of a"):
         model.explain(images, method="removal")
+
+
+def test_losses_are_compared_in_units_of_what_their_columns_cost(rng):
+    noise = np.array([0.1, 0.1, 0.1, 1.0, 1.0, 1.0])
+    X = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 6))
+    X += noise * rng.normal(size=X.shape)
+    model = Autoencoder(2, max_epochs=5, random_state=0).fit(X[:300])
+    faulty = X[300:].copy()
+    faulty[:, 0] += 1
+    found = [model.explain(faulty).to_numpy().argmax(axis=1) == 0]
+    model._typical_cells = None
+    found.append(model.explain(faulty).to_numpy().argmax(axis=1) == 0)
+    known, alike = np.mean(found, axis=1)
+    assert known > alike + 0.1
+
+
+def test_as_many_columns_are_taken_out_whatever_the_threshold(small):
+    X = np.concatenate((small, small[:5] + 9))
+    shares = [
+        np.asarray(_model(Autoencoder, contamination=rule).fit(small).explain(X))
+        for rule in ("auto", None, 0.3)
+    ]
+    np.testing.assert_array_equal(shares[0], shares[1])
+    np.testing.assert_array_equal(shares[0], shares[2])

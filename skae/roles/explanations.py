@@ -15,8 +15,11 @@ CODE = "(code)"  # the name of what belongs to no column
 _METHODS = ("auto", "removal", "loss")
 _TRIED = 16  # columns of a row whose loss is largest, of which one is taken out
 _MOST_REMOVED = 8  # columns of a row
+_ORDINARY = 0.2  # of normal rows have a larger loss than a row that is left alone
 _BLOCK_VALUES = 2**22  # of the rows that are tried at once
 _ROUNDING = 1e-3  # of a row's losses: less belongs to columns
+_TYPICAL_ROWS = 1000  # that tell what each cell usually costs
+_LEAST_TYPICAL = 1e-3  # of the mean over cells, for columns reproduced to the digit
 
 
 class Explainer:
@@ -26,15 +29,20 @@ class Explainer:
     the scores of samples, and the methods of :class:`DataModel`.
     """
 
+    # What each cell of a training row costs; None is all alike, as in nats.
+    _typical_cells = None
+
     def explain(self, X, *, method="auto", return_expected=False) -> Any:
         """Tell which columns make a row strange: the share of each in its score.
 
         The shares of a row sum to minus its `score_samples`. A strange value spoils
         the code, and by it the reconstruction of other columns. In tables columns are
         therefore taken out of a row, by treating them as missing: first the one
-        without which the loss falls most, then again until the rest is no outlier, at
-        most 8. Each of them has for its share what the loss falls by, all others have
-        their own loss beside what is left.
+        without which the loss falls most, then again until a fifth of normal rows have
+        a larger loss than what is left, at most 8. Losses that are no nats are compared
+        in units of what cells of a column usually cost. Each column taken out has for
+        its share what the loss falls by, all others have their own loss beside what is
+        left.
 
         Parameters
         ----------
@@ -91,6 +99,16 @@ class Explainer:
         """Return the loss of each cell as it is part of the score, NaN if missing."""
         return self._cell_losses(samples)
 
+    def _learn_typical_cells(self, samples):
+        """Keep what each cell of training rows costs on average."""
+        n_rows = min(len(samples), _TYPICAL_ROWS)
+        rows = samples[np.linspace(0, len(samples) - 1, n_rows).astype(int)]
+        cells = self._score_cells(rows)
+        n_observed = (~np.isnan(cells)).sum(axis=0)
+        typical = np.nansum(cells, axis=0) / np.maximum(n_observed, 1)
+        least = _LEAST_TYPICAL * np.average(typical, weights=n_observed)
+        self._typical_cells = np.maximum(typical, least or 1.0)
+
     @property
     def _has_code_share(self):
         """Whether a part of the score is of the code, and of no column."""
@@ -143,7 +161,9 @@ class Explainer:
         samples = replace(samples, X=X)
         losses, cells = losses * self._n_summed(cells), cells.copy()
         fallen = np.zeros_like(cells)
-        rows = np.arange(len(X))
+        rows, ordinary = np.arange(len(X)), np.inf
+        if hasattr(self, "_reference"):
+            ordinary = self._reference.exceeded_by(_ORDINARY)
         for _ in range(_MOST_REMOVED):
             rows = rows[(~np.isnan(cells[rows])).sum(axis=1) > 1]
             if not len(rows):
@@ -161,24 +181,29 @@ class Explainer:
                 break
             cells[rows] = self._score_cells(samples[rows])
             left = losses[rows] / self._n_summed(cells[rows])
-            rows = rows[-left < getattr(self, "offset_", -np.inf)]
+            rows = rows[left > ordinary]
         return X, fallen, cells
 
     def _strangest(self, samples, cells, rows, columns):
-        """Return the cell without which the loss of each row is least, and that loss.
+        """Return the cell without which a row is least strange, and the loss then.
 
         Those are tried whose own loss is largest.
         """
-        order = np.argsort(np.nan_to_num(-cells[rows], nan=np.inf), axis=1)
-        tried = order[:, :_TRIED]
+        weight = 1.0 if self._typical_cells is None else 1 / self._typical_cells
+        weighted = cells[rows] * weight
+        tried = np.argsort(np.nan_to_num(-weighted, nan=np.inf), axis=1)[:, :_TRIED]
         n_rows, n_tried = tried.shape
         trial = samples[np.repeat(rows, n_tried)]
         for number, cell in enumerate(tried.ravel()):
             trial.X[number, columns[cell]] = np.nan
         losses = self._outlier_losses(trial).reshape(n_rows, n_tried)
         losses = losses * self._n_summed(cells[rows], n_removed=1)[:, None]
-        losses[np.isnan(np.take_along_axis(cells[rows], tried, axis=1))] = np.inf
-        best = losses.argmin(axis=1)
+        compared = losses
+        if self._typical_cells is not None:
+            left = self._score_cells(trial) * weight
+            compared = np.nansum(left, axis=1).reshape(n_rows, n_tried)
+        is_missing = np.isnan(np.take_along_axis(cells[rows], tried, axis=1))
+        best = np.where(is_missing, np.inf, compared).argmin(axis=1)
         each = np.arange(n_rows)
         return tried[each, best], losses[each, best]
 
