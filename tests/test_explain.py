@@ -18,6 +18,7 @@ from skae import (
     Transformer,
     VariationalAutoencoder,
 )
+from skae.roles.residuals import distances, precision_of
 from tests.discovery import CONDITIONAL, DETECTORS, fitted, name_of
 
 SHARED = dict(max_epochs=3, random_state=0)
@@ -294,7 +295,7 @@ def test_what_is_refused(small, rng):
         model.explain(images, method="removal")
 
 
-def test_losses_are_compared_in_units_of_what_their_columns_cost(rng):
+def test_losses_are_compared_by_what_residuals_are_usual(rng):
     noise = np.array([0.1, 0.1, 0.1, 1.0, 1.0, 1.0])
     X = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 6))
     X += noise * rng.normal(size=X.shape)
@@ -302,7 +303,7 @@ def test_losses_are_compared_in_units_of_what_their_columns_cost(rng):
     faulty = X[300:].copy()
     faulty[:, 0] += 1
     found = [model.explain(faulty).to_numpy().argmax(axis=1) == 0]
-    model._typical_cells = None
+    model._precision = None
     found.append(model.explain(faulty).to_numpy().argmax(axis=1) == 0)
     known, alike = np.mean(found, axis=1)
     assert known > alike + 0.1
@@ -316,3 +317,18 @@ def test_as_many_columns_are_taken_out_whatever_the_threshold(small):
     ]
     np.testing.assert_array_equal(shares[0], shares[1])
     np.testing.assert_array_equal(shares[0], shares[2])
+
+
+def test_distances_are_those_of_the_observed_cells(rng):
+    residuals = rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4))
+    precision = precision_of(residuals, is_diagonal=False)
+    covariance = np.linalg.inv(precision)
+    ridge = 0.1 * np.trace(residuals.T @ residuals) / 4 / 50 * np.eye(4)
+    np.testing.assert_allclose(covariance, residuals.T @ residuals / 50 + ridge)
+    gaps = np.where(rng.random(residuals.shape) < 0.4, np.nan, residuals)
+    for row, square in zip(gaps, distances(gaps, precision), strict=True):
+        seen = ~np.isnan(row)
+        among = covariance[np.ix_(seen, seen)]
+        assert square == pytest.approx(row[seen] @ np.linalg.solve(among, row[seen]))
+    alone = precision_of(gaps, is_diagonal=True)
+    np.testing.assert_allclose(alone, np.diag(np.diag(alone)))

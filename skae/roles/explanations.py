@@ -10,6 +10,7 @@ from skae.codecs.frames import as_frame, index_of
 from skae.data.frames import in_memory, kind_of_frame, names_of
 from skae.data.ragged import Ragged
 from skae.data.samples import dense_rows, working_dtype
+from skae.roles.residuals import distances, precision_of
 
 CODE = "(code)"  # the name of what belongs to no column
 _METHODS = ("auto", "removal", "loss")
@@ -18,8 +19,8 @@ _MOST_REMOVED = 8  # columns of a row
 _ORDINARY = 0.2  # of normal rows have a larger loss than a row that is left alone
 _BLOCK_VALUES = 2**22  # of the rows that are tried at once
 _ROUNDING = 1e-3  # of a row's losses: less belongs to columns
-_TYPICAL_ROWS = 1000  # that tell what each cell usually costs
-_LEAST_TYPICAL = 1e-3  # of the mean over cells, for columns reproduced to the digit
+_TYPICAL_ROWS = 1000  # that tell which residuals are usual
+_MOST_CELLS = 256  # of a row, whose covariance is worth its price
 
 
 class Explainer:
@@ -29,8 +30,8 @@ class Explainer:
     the scores of samples, and the methods of :class:`DataModel`.
     """
 
-    # What each cell of a training row costs; None is all alike, as in nats.
-    _typical_cells = None
+    # Of residuals of training rows, by which rows are compared; None is by the loss.
+    _precision = None
 
     def explain(self, X, *, method="auto", return_expected=False) -> Any:
         """Tell which columns make a row strange: the share of each in its score.
@@ -39,10 +40,10 @@ class Explainer:
         the code, and by it the reconstruction of other columns. In tables columns are
         therefore taken out of a row, by treating them as missing: first the one
         without which the loss falls most, then again until a fifth of normal rows have
-        a larger loss than what is left, at most 8. Losses that are no nats are compared
-        in units of what cells of a column usually cost. Each column taken out has for
-        its share what the loss falls by, all others have their own loss beside what is
-        left.
+        a larger loss than what is left, at most 8. Where losses are no nats, what is
+        left is compared by the Mahalanobis distance of its residuals among those of
+        training rows (of at most 256 columns). Each column taken out has for its share
+        what the loss falls by, all others have their own loss beside what is left.
 
         Parameters
         ----------
@@ -99,15 +100,25 @@ class Explainer:
         """Return the loss of each cell as it is part of the score, NaN if missing."""
         return self._cell_losses(samples)
 
-    def _learn_typical_cells(self, samples):
-        """Keep what each cell of training rows costs on average."""
+    def _learn_residuals(self, samples):
+        """Keep which residuals training rows have, of a table."""
         n_rows = min(len(samples), _TYPICAL_ROWS)
         rows = samples[np.linspace(0, len(samples) - 1, n_rows).astype(int)]
         cells = self._score_cells(rows)
-        n_observed = (~np.isnan(cells)).sum(axis=0)
-        typical = np.nansum(cells, axis=0) / np.maximum(n_observed, 1)
-        least = _LEAST_TYPICAL * np.average(typical, weights=n_observed)
-        self._typical_cells = np.maximum(typical, least or 1.0)
+        is_narrow = cells.shape[1] <= _MOST_CELLS
+        if is_narrow and self._removable(rows, cells) is not None:
+            self._precision = precision_of(
+                self._residuals(rows, cells),
+                is_diagonal=self._codec.fields.by_column,
+            )
+
+    def _residuals(self, samples, cells):
+        """Return the roots of the losses of cells, of numbers alone with a sign."""
+        roots = np.sqrt(np.maximum(cells.astype(np.float64), 0))
+        if self._codec.fields.by_column:
+            return roots
+        x = np.asarray(dense_rows(samples.X, slice(None)), dtype=np.float64)
+        return np.copysign(roots, x - self._reconstruct(samples))
 
     @property
     def _has_code_share(self):
@@ -189,9 +200,7 @@ class Explainer:
 
         Those are tried whose own loss is largest.
         """
-        weight = 1.0 if self._typical_cells is None else 1 / self._typical_cells
-        weighted = cells[rows] * weight
-        tried = np.argsort(np.nan_to_num(-weighted, nan=np.inf), axis=1)[:, :_TRIED]
+        tried = np.argsort(np.nan_to_num(-cells[rows], nan=np.inf), axis=1)[:, :_TRIED]
         n_rows, n_tried = tried.shape
         trial = samples[np.repeat(rows, n_tried)]
         for number, cell in enumerate(tried.ravel()):
@@ -199,9 +208,9 @@ class Explainer:
         losses = self._outlier_losses(trial).reshape(n_rows, n_tried)
         losses = losses * self._n_summed(cells[rows], n_removed=1)[:, None]
         compared = losses
-        if self._typical_cells is not None:
-            left = self._score_cells(trial) * weight
-            compared = np.nansum(left, axis=1).reshape(n_rows, n_tried)
+        if self._precision is not None:
+            residuals = self._residuals(trial, self._score_cells(trial))
+            compared = distances(residuals, self._precision).reshape(n_rows, n_tried)
         is_missing = np.isnan(np.take_along_axis(cells[rows], tried, axis=1))
         best = np.where(is_missing, np.inf, compared).argmin(axis=1)
         each = np.arange(n_rows)
