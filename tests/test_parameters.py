@@ -28,6 +28,7 @@ CHANGES = {
     "batch_size": (60, {}),
     "optimizer": ("sgd", {"learning_rate": 0.1}),
     "learning_rate": (1e-2, {}),
+    "schedule": ("constant", {}),
     "weight_decay": (0.1, {}),
     "l1_penalty": (0.1, {}),
     "early_stopping": (False, {"learning_rate": 0.05}),

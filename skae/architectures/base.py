@@ -121,6 +121,27 @@ class Architecture(BaseEstimator):
             Of each of the last n_effects inputs of the decoder.
         """
 
+    def set_origin(self, module, mean, scale, to_output) -> None:
+        """Start as if rows had been centred and scaled, where they are not.
+
+        A layer that reads rows is divided by the scale, what the mean adds to it is
+        taken from its bias, and what makes the output the mean is added to that of the
+        last layer of the decoder. Does nothing here.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            With `body`, `head` and `decoder`.
+        mean : Tensor of shape (n_features,)
+            Of the rows, which are as `fit` was given them; of channels where lengths
+            vary.
+        scale : float
+            The root of the mean variance of their columns.
+        to_output : callable
+            From means, a tensor, to what the loss makes them of: undoes its output
+            activation.
+        """
+
 
 class SequenceDecoder(nn.Module):
     """Base of the decoders of series: (n, n_components) to (n, n_steps * n_channels).

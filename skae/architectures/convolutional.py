@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 from numbers import Integral, Real
 
+import torch
 from torch import nn
 
 from skae._sklearn import Interval, StrOptions
@@ -19,6 +20,7 @@ from skae.architectures.maps import (
     ResidualBlock,
     TiedConvolutionalDecoder,
 )
+from skae.architectures.origin import absorb, absorb_path, of_channels
 from skae.architectures.shortcut import SHORTCUT_CHOICES, ShortcutMixin
 from skae.codecs import Codec, array_codec
 
@@ -183,6 +185,21 @@ class Convolutional(ShortcutMixin, Architecture):
         return TiedConvolutionalDecoder(
             body, head, maps[0], self.channels_last, spare, between
         )
+
+    def set_origin(self, module, mean, scale, to_output) -> None:
+        """Start as if rows were centred and scaled; see :class:`Architecture`."""
+        body = module.body
+        if not isinstance(body, ConvolutionalBody):
+            self._linear.set_origin(module, mean, scale, to_output)
+            return
+        scale = 1.0 if self.tied else scale
+        first = next(part for part in body.stages[0] if hasattr(part, "weight"))
+        channels = of_channels(mean, body.shape, self.channels_last)
+        with torch.no_grad():
+            absorb(first.weight, first.bias, channels, scale)
+            if body.appends_input:
+                absorb_path(module.head, mean, scale)
+            module.decoder.last_bias.add_(to_output(channels))
 
     @property
     def _kept_of_layers(self):

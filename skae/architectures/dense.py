@@ -13,6 +13,7 @@ from skae._sklearn import Interval, StrOptions
 from skae.activations import ACTIVATION_CHOICES, make_activation
 from skae.architectures.base import Architecture
 from skae.architectures.layers import BatchNorm, Dropout
+from skae.architectures.origin import absorb, absorb_path
 from skae.architectures.shortcut import SHORTCUT_CHOICES, ShortcutMixin
 from skae.codecs import Codec, flat_codec
 
@@ -129,6 +130,17 @@ class Dense(ShortcutMixin, Architecture):
                 linear.bias.copy_(layer.head.bias)
             module.decoder.set_layers([layer.decoder for layer in layers])
 
+    def set_origin(self, module, mean, scale, to_output) -> None:
+        """Start as if rows were centred and scaled; see :class:`Architecture`."""
+        # Tied, what the encoder is divided by would multiply the decoder.
+        scale = 1.0 if self.tied else scale
+        first = (*module.body.linears, module.head)[0]
+        with torch.no_grad():
+            absorb(first.weight, first.bias, mean, scale)
+            if module.body.appends_input:
+                absorb_path(module.head, mean, scale)
+            module.decoder.last_bias.add_(to_output(mean))
+
     def _sizes(self, n_features):
         if self.hidden_sizes == "auto":
             first = min(max(4 * n_features, 128), 512)
@@ -195,6 +207,11 @@ class DenseDecoder(DenseBody):
         self.last = nn.Linear(self.n_outputs, n_features)
         self.n_components = sizes[0]
 
+    @property
+    def last_bias(self):
+        """What is added to each value of a row."""
+        return self.last.bias
+
     def forward(self, code):
         """Return the output of the nonlinear and the linear path."""
         return self.last(super().forward(code))
@@ -240,6 +257,11 @@ class TiedDecoder(nn.Module):
         )
         self.code_bias = nn.Parameter(torch.zeros(n_inputs))
 
+    @property
+    def last_bias(self):
+        """What is added to each value of a row."""
+        return self.biases[-1] if len(self.biases) else self.code_bias
+
     def forward(self, code):
         """Return the output of the nonlinear and the linear path."""
         *linears, head = self._encoder
@@ -260,8 +282,7 @@ class TiedDecoder(nn.Module):
         was_training = self.training
         self.eval()
         zero = self._encoder[-1].weight.new_zeros(1, self._encoder[-1].out_features)
-        last_bias = self.biases[-1] if len(self.biases) else self.code_bias
-        last_bias -= self(zero)[0]
+        self.last_bias.sub_(self(zero)[0])
         self.train(was_training)
 
     def set_layers(self, decoders):

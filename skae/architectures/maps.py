@@ -48,6 +48,11 @@ class ConvolutionalDecoder(DecoderWithPath):
         layers = reversed(self.stages[-1])
         return next(layer for layer in layers if hasattr(layer, "weight"))
 
+    @property
+    def last_bias(self):
+        """What is added to each channel of a row."""
+        return self.last.bias
+
     def forward(self, code):
         """Return rows in the layout of the user's."""
         maps = self.linear(code).unflatten(1, self.first)
@@ -70,6 +75,11 @@ class TiedConvolutionalDecoder(nn.Module):
             torch.zeros(layer.in_channels) for layer in reversed(self._encoder[:-1])
         )
         self.code_bias = nn.Parameter(torch.zeros(math.prod(first)))
+
+    @property
+    def last_bias(self):
+        """What is added to each channel of a row."""
+        return self.biases[-1]
 
     def forward(self, code):
         """Return rows in the layout of the user's."""

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from skae._sklearn import Interval, StrOptions
 from skae.architectures.base import Architecture, SequenceDecoder
 from skae.architectures.layers import make_dropout
+from skae.architectures.origin import absorb, absorb_path, of_channels
 from skae.architectures.shortcut import (
     SHORTCUT_CHOICES,
     DecoderWithPath,
@@ -150,6 +151,18 @@ class Recurrent(ShortcutMixin, Architecture):
         """Make the decoder; see :class:`Architecture`."""
         kind = FeedbackDecoder if self.feedback else RecurrentDecoder
         return kind(self, shape, n_components)
+
+    def set_origin(self, module, mean, scale, to_output) -> None:
+        """Start as if rows were centred and scaled; see :class:`Architecture`."""
+        decoder = module.decoder
+        shape = decoder.n_steps, decoder.n_channels
+        channels = of_channels(mean, shape, channels_last=True)
+        with torch.no_grad():
+            for cell in module.body.layers[0]:
+                absorb(cell.weight_ih_l0, cell.bias_ih_l0, channels, scale)
+            if module.body.appends_input:
+                absorb_path(module.head, mean, scale)
+            decoder.last.bias.add_(to_output(channels))
 
     def _n_path(self, shape):
         """Return the values of the linear path: what is fed back leaves no place."""

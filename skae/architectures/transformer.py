@@ -12,6 +12,7 @@ from skae._sklearn import Interval, StrOptions
 from skae.activations import ACTIVATION_CHOICES
 from skae.architectures.attention import Block, LearnedPositions, Patches, Sinusoids
 from skae.architectures.base import Architecture, SequenceDecoder
+from skae.architectures.origin import absorb, of_channels
 from skae.codecs import (
     Codec,
     TokensCodec,
@@ -173,6 +174,15 @@ class Transformer(Architecture):
             self.n_heads * n_positions**2,
             math.prod(patches.size) * max(n_outputs, self._step_width(patches)),
         )
+
+    def set_origin(self, module, mean, scale, to_output) -> None:
+        """Start as if rows were centred and scaled; see :class:`Architecture`."""
+        patches, embed = module.body.patches, module.body.embed
+        channels = of_channels(mean, patches.shape, not patches.channels_first)
+        of_patch = channels.repeat(math.prod(patches.patch_size))
+        with torch.no_grad():
+            absorb(embed.weight, embed.bias, of_patch, scale)
+            module.decoder.last.bias.add_(to_output(of_patch))
 
     @property
     def _feedforward(self):

@@ -130,7 +130,8 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         self.batch_size_, self.max_epochs_ = self._plan(len(train), valid is not None)
         trainer = self._trainer(samples)
         stopping = self._stopping(train, valid)
-        trainer.train(train, valid, epochs=self.max_epochs_, stopping=stopping)
+        epochs, schedule = self.max_epochs_, self.schedule
+        trainer.train(train, valid, epochs=epochs, stopping=stopping, schedule=schedule)
         self._record(trainer, samples, n_seen=0)
         self._warn_of_unfinished_training(trainer, samples)
         self._summarise(samples, rng, n_seen=0)
@@ -155,7 +156,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         # A stream of its own for each call: a pickle in between changes nothing.
         rng = np.random.default_rng([self.net_.seed, n_seen])
         try:
-            trainer.train(self._rows(samples), epochs=1, scheduled=False)
+            trainer.train(self._rows(samples), epochs=1)
             self._record(trainer, samples, n_seen)
             self._summarise(samples, rng, n_seen)
             check_summarised(self)

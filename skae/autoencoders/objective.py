@@ -11,7 +11,11 @@ from skae.architectures import Dense
 from skae.autoencoders.criterion import Criterion
 from skae.autoencoders.module import AutoencoderModule
 from skae.autoencoders.parameters import Parameters
-from skae.autoencoders.start import start_at_axes, start_at_mixed_axes
+from skae.autoencoders.start import (
+    start_at_axes,
+    start_at_mean_row,
+    start_at_mixed_axes,
+)
 from skae.codecs import made_codec
 from skae.data.fields import AxisScales
 from skae.data.rows import Rows
@@ -153,8 +157,9 @@ class Objective(Parameters):
         self._start_at_axes(start)
 
     def _start_at_axes(self, start, code_variances=None):
-        """Start at PCA where the network can; see :func:`start_at_axes`."""
+        """Start at PCA where the network can, see :func:`start_at_axes`, or a mean."""
         if not self._starts_at_axes():
+            self._start_at_mean_row(start)
             return
         if start.scales is not None:
             start_at_mixed_axes(
@@ -166,13 +171,25 @@ class Objective(Parameters):
                 code_variances,
             )
             return
-        start_at_axes(
+        got_there = start_at_axes(
             self.net_,
             self.architecture_,
             start.axes,
             self._first_rows(start.samples),
             start.columns.mean if self.mean_ is None else None,
             code_variances,
+        )
+        if not got_there:
+            self._start_at_mean_row(start)
+
+    def _start_at_mean_row(self, start):
+        """Start at the mean row where rows are not centred, as their loss asks."""
+        kinds = self._codec.fields.kinds
+        if self.mean_ is not None or not kinds <= {"number", "code"}:
+            return
+        rows = self._first_rows(start.samples)
+        start_at_mean_row(
+            self.net_, self.architecture_, start.columns, self.loss_, rows
         )
 
     def _callbacks(self):
