@@ -253,7 +253,8 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         }
         if self.corruption_ is not None:
             parameters["module__corruption"] = self.corruption_
-            parameters["module__columns"] = self._fields.statistics(columns)
+            statistics = self._fields.statistics(columns)
+            parameters["module__columns"] = statistics._replace(shape=self._codec.shape)
         for name, value in self._module_parameters().items():
             parameters[f"module__{name}"] = value
         for name, value in self._criterion_parameters().items():
