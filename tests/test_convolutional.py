@@ -144,6 +144,7 @@ def test_channels_last_is_a_permutation(size, tied):
         {"norm": "group"},
         {"n_residual_blocks": 1},
         {"dropout": 0.5},
+        {"code_dropout": 0.5},
         {"tied": True},
         {"shortcut": None},
     ],

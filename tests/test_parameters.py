@@ -68,8 +68,10 @@ def test_every_parameter_is_covered():
 
 DENSE_CHANGES = {
     "hidden_sizes": (16, 8),
+    "decoder_sizes": (8,),
     "activation": "tanh",
     "dropout": 0.5,
+    "code_dropout": 0.5,
     "norm": "batch",
     "tied": True,
     "shortcut": None,

@@ -23,6 +23,7 @@ class Architecture(BaseEstimator):
     """
 
     vocabulary_size = None  # of tokens, for an architecture that takes them
+    code_dropout = 0.0  # share of the code's units that training sets to zero
 
     _parameter_constraints = {}
 

@@ -82,6 +82,9 @@ class Convolutional(ShortcutMixin, Architecture):
         Blocks in each stage of two convolutions whose result is added to their input.
     dropout : float, default=0.0
         Share of the hidden units that are set to zero in each training pass, in [0, 1).
+    code_dropout : float, default=0.0
+        Share of the units of the code that are set to zero in each training pass before
+        they are decoded, in [0, 1). The others are scaled up.
     tied : bool, default=False
         Whether the decoder's weights are the encoder's, transposed. Biases are its own.
         Needs strides, transposed convolutions and no residual blocks.
@@ -124,6 +127,7 @@ class Convolutional(ShortcutMixin, Architecture):
     norm: str | None = None
     n_residual_blocks: int = 0
     dropout: float = 0.0
+    code_dropout: float = 0.0
     tied: bool = False
     shortcut: str | None = "pca"
 
@@ -139,6 +143,7 @@ class Convolutional(ShortcutMixin, Architecture):
         "norm": [StrOptions({"batch", "group"}), None],
         "n_residual_blocks": [Interval(Integral, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "code_dropout": [Interval(Real, 0, 1, closed="left")],
         "tied": ["boolean"],
         "shortcut": SHORTCUT_CHOICES,
     }

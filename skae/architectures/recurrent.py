@@ -61,6 +61,9 @@ class Recurrent(ShortcutMixin, Architecture):
     dropout : float, default=0.0
         Share of the values that are set to zero between layers and before the output
         in each training pass, in [0, 1).
+    code_dropout : float, default=0.0
+        Share of the units of the code that are set to zero in each training pass before
+        they are decoded, in [0, 1). The others are scaled up.
     input_shape : tuple of int or None, default=None
         (n_steps, n_channels) of the rows of a table. None: one channel.
     vocabulary_size : int or None, default=None
@@ -111,6 +114,7 @@ class Recurrent(ShortcutMixin, Architecture):
     feedback: bool = False
     reverse_target: bool = True
     dropout: float = 0.0
+    code_dropout: float = 0.0
     input_shape: tuple | list | None = None
     vocabulary_size: int | None = None
     embedding_size: int = 64
@@ -125,6 +129,7 @@ class Recurrent(ShortcutMixin, Architecture):
         "feedback": ["boolean"],
         "reverse_target": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "code_dropout": [Interval(Real, 0, 1, closed="left")],
         "input_shape": [tuple, list, None],
         "vocabulary_size": [Interval(Integral, 2, None, closed="left"), None],
         "embedding_size": [Interval(Integral, 1, None, closed="left")],

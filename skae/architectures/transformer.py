@@ -70,6 +70,9 @@ class Transformer(Architecture):
     dropout : float, default=0.0
         Share of the values that are set to zero in what each half of a block adds, in
         each training pass, in [0, 1).
+    code_dropout : float, default=0.0
+        Share of the units of the code that are set to zero in each training pass before
+        they are decoded, in [0, 1). The others are scaled up.
     input_shape : tuple of int or None, default=None
         (n_steps, n_channels) of the rows of a table, or the three lengths of an image.
         None: series of one channel.
@@ -120,6 +123,7 @@ class Transformer(Architecture):
     positional_encoding: str = "sinusoidal"
     activation: str | type = "gelu"
     dropout: float = 0.0
+    code_dropout: float = 0.0
     input_shape: tuple | list | None = None
     channels_last: bool = False
     vocabulary_size: int | None = None
@@ -140,6 +144,7 @@ class Transformer(Architecture):
         "positional_encoding": [StrOptions({"sinusoidal", "learned"})],
         "activation": ACTIVATION_CHOICES,
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "code_dropout": [Interval(Real, 0, 1, closed="left")],
         "input_shape": [tuple, list, None],
         "channels_last": ["boolean"],
         "vocabulary_size": [Interval(Integral, 2, None, closed="left"), None],

@@ -45,9 +45,9 @@ class StackedAutoencoder(OutlierDetector, BaseAutoencoder):
         Width of the code. A float in (0, 1): as many principal components as keep that
         share of the variance. "auto": half of the features, at most 32.
     architecture : Architecture or None, default=None
-        A `Dense` network without `norm`; its sizes are those of the layers. None is
-        ``Dense()``. Its linear path, where it has one, starts at zero. It is cloned,
-        never changed.
+        A `Dense` network without `norm` and `decoder_sizes`; its sizes are those of the
+        layers. None is ``Dense()``. Its linear path, where it has one, starts at zero.
+        It is cloned, never changed.
     corruption : Corruption or None, default=None
         What training does to each row before it is encoded, the target being the clean
         row; None leaves it as it is. Cloned, never changed.
@@ -219,6 +219,11 @@ class StackedAutoencoder(OutlierDetector, BaseAutoencoder):
             raise ValueError(
                 f"norm={self.architecture_.norm!r} of architecture cannot be stacked: "
                 "layers are trained one by one without it. Set norm=None."
+            )
+        if self.architecture_.decoder_sizes is not None:
+            raise ValueError(
+                f"decoder_sizes={self.architecture_.decoder_sizes!r} of architecture "
+                "cannot be stacked: layers have decoders of their own. Set None."
             )
         if self.warm_start and not self.fine_tune:
             raise ValueError(
