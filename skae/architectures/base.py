@@ -77,6 +77,35 @@ class Architecture(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} must define make_body.")
 
+    def make_head(self, shape, n_outputs, n_components) -> nn.Module:
+        """Make the layer that gives the code, before its activation: here linear.
+
+        Parameters
+        ----------
+        shape : tuple of int or None
+            Of a row.
+        n_outputs : int
+            Of the body.
+        n_components : int
+
+        Returns
+        -------
+        torch.nn.Module
+            From (n_samples, n_outputs) to (n_samples, n_components), with `weight` and
+            `bias`.
+        """
+        return nn.Linear(n_outputs, n_components)
+
+    def code_shape(self, shape) -> tuple | None:
+        """Return the shape of the maps that a code is; None where it has no positions.
+
+        Parameters
+        ----------
+        shape : tuple of int or None
+            Of a row.
+        """
+        return None
+
     def make_decoder(self, shape, n_components, body, head) -> nn.Module:
         """Make the decoder.
 

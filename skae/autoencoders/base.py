@@ -200,10 +200,8 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         if previous is None:
             self._fields = fields
             self.mean_, self.scale_ = fields.scaling.centre, fields.scaling.scale
-            self.n_components_ = self.n_components
-            if self.n_components == "auto":
-                n_features = samples.shape[1] if scales is None else scales.n_directions
-                self.n_components_ = self.defaults.n_components(n_features)
+            n_features = samples.shape[1] if scales is None else scales.n_directions
+            self.n_components_ = self._n_units(n_features)
             if wants_axes:
                 limit = self.n_components_ if share is None else None
                 axes, variances = principal_axes(

@@ -36,7 +36,7 @@ class ContractiveModule(AutoencoderModule):
         self.generator = None
         # Nothing but one linear layer and an activation, unit by unit.
         self.has_one_layer = (
-            _passes_on(self.body, self.head.in_features)
+            _passes_on(self.body, self.body.n_outputs)
             and type(self.code_activation) in ACTIVATIONS.values()
         )
         if jacobian == "auto":
@@ -126,9 +126,10 @@ class ContractiveAutoencoder(OutlierDetector, BaseAutoencoder):
 
     Parameters
     ----------
-    n_components : int, float or "auto", default="auto"
+    n_components : int, float, tuple of int or "auto", default="auto"
         Width of the code. A float in (0, 1): as many principal components as keep that
         share of the variance. "auto": half of the features, at most 32.
+        A tuple: the shape of maps, (n_channels, *size), under `Convolutional`.
     architecture : Architecture or None, default=None
         The network around the code; None is ``Dense()``. It is cloned, never changed.
     corruption : Corruption or None, default=None

@@ -69,7 +69,7 @@ class AutoencoderModule(nn.Module):
         self.body = architecture.make_body(shape, n_inputs)
         _check_body(self.body, architecture)
         # As wide as what is decoded, for decoders that share its weights.
-        self.head = nn.Linear(self.body.n_outputs, n_inputs)
+        self.head = architecture.make_head(shape, self.body.n_outputs, n_inputs)
         self.code_activation = make_activation(code_activation, "code_activation")
         self.decoder = architecture.make_decoder(shape, n_inputs, self.body, self.head)
         self.drop_code = None

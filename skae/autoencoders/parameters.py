@@ -22,7 +22,7 @@ from skae.training.optimizers import OPTIMIZERS
 class Parameters(BaseEstimator):
     """Network, loss, training, device: documented in each estimator."""
 
-    n_components: int | float | str = field(default="auto", kw_only=False)
+    n_components: int | float | str | tuple = field(default="auto", kw_only=False)
     architecture: Architecture | None = None
     corruption: Corruption | None = None
     columns: Columns | None = None
@@ -50,6 +50,7 @@ class Parameters(BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
             Interval(RealNotInt, 0, 1, closed="neither"),
             StrOptions({"auto"}),
+            tuple,
         ],
         "architecture": [Architecture, None],
         "corruption": [Corruption, None],
