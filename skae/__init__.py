@@ -28,6 +28,7 @@ from skae.corruption import (
     SwapNoise,
     WordDropout,
 )
+from skae.distortion import Blur, FunctionCorruption
 from skae.imputation import AutoencoderImputer
 from skae.losses import (
     AbsoluteError,
@@ -54,6 +55,7 @@ __all__ = [
     "BatchTopK",
     "BetaTCVAE",
     "BinaryCrossEntropy",
+    "Blur",
     "Columns",
     "ConditionalVariationalAutoencoder",
     "ContractiveAutoencoder",
@@ -62,6 +64,7 @@ __all__ = [
     "CrossEntropy",
     "DenoisingAutoencoder",
     "Dense",
+    "FunctionCorruption",
     "Gaussian",
     "GaussianNoise",
     "HiddenCells",

@@ -7,6 +7,7 @@ import torch
 
 from skae._sklearn import BaseEstimator, Interval, StrOptions
 from skae.data.batch import Batch
+from skae.data.checks import check_pair
 
 _SHARE = Interval(Real, 0, 1, closed="both")
 _EVERY_TABLE = ("number", "count", "category", "code")
@@ -37,9 +38,10 @@ class Corruption(BaseEstimator):
         columns : ColumnStatistics
             Its `mean`, `std`, `minimum` and `maximum` of each column of the training
             rows, `zero`, where 0 is, and `neutral`, what stands for a missing cell, in
-            the same units. Of series of unequal length they are those of the channels,
-            repeated for each step. Of a frame of numbers and categories, `cell` is the
-            number of the cell that each value is of; else None.
+            the same units; ``in_units(x)`` and ``of_units(x)`` lead to those of X and
+            back, `shape` is that of a row. Of series of unequal length they are those
+            of the channels, repeated for each step. Of a frame of numbers and
+            categories, `cell` is the number of the cell of each value; else None.
         generator : torch.Generator
             On the device of x; what everything random is to be drawn from.
 
@@ -76,7 +78,11 @@ class GaussianNoise(Corruption):
     Parameters
     ----------
     scale : float, default=0.3
-        Standard deviation of the noise, in standard deviations of the column.
+        Standard deviation of the noise.
+    units : {"std", "x"}, default="std"
+        Of `scale`: standard deviations of the column, or units of X.
+    clip : pair of float or None, default=None
+        The lowest and the highest value that is left, in units of X; None leaves all.
 
     References
     ----------
@@ -92,15 +98,32 @@ class GaussianNoise(Corruption):
     """
 
     scale: float = 0.3
+    _: KW_ONLY
+    units: str = "std"
+    clip: tuple | list | None = None
 
     kinds = _EVERY_TABLE
 
-    _parameter_constraints = {"scale": [Interval(Real, 0, None, closed="left")]}
+    _parameter_constraints = {
+        "scale": [Interval(Real, 0, None, closed="left")],
+        "units": [StrOptions({"std", "x"})],
+        "clip": [tuple, list, None],
+    }
+
+    def _validate_params(self):
+        super()._validate_params()
+        if self.clip is not None:
+            check_pair("clip of GaussianNoise", self.clip)
 
     def corrupt(self, x, columns, generator) -> torch.Tensor:
         """Return x with noise added; see :class:`Corruption`."""
         noise = torch.empty_like(x).normal_(generator=generator)
-        return torch.addcmul(x, noise, self.scale * columns.std)
+        unit = columns.std if self.units == "std" else columns.unit
+        noisy = torch.addcmul(x, noise, self.scale * unit)
+        if self.clip is None:
+            return noisy
+        low, high = (columns.zero + value * columns.unit for value in self.clip)
+        return noisy.clamp(low, high)
 
 
 @dataclass(eq=False, repr=False)

@@ -22,6 +22,8 @@ TRUSTED_TYPES = (
     "skae.corruption.SaltAndPepperNoise",
     "skae.corruption.SwapNoise",
     "skae.corruption.WordDropout",
+    "skae.distortion.Blur",
+    "skae.distortion.FunctionCorruption",
     "skae.imputation.imputer.AutoencoderImputer",
     "skae.losses.densities.Gaussian",
     "skae.losses.densities.Laplace",

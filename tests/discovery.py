@@ -34,6 +34,19 @@ DETECTORS = _of_kind(OutlierDetector)
 NESTED = ARCHITECTURES + CORRUPTIONS + ALL_LOSSES + SPARSITIES
 
 
+def dimmed(x, generator):
+    """Return rows of X, each with less of it: a function that corrupts."""
+    factors = x.new_empty(len(x), *[1] * (x.ndim - 1))
+    return x * factors.uniform_(0.5, 1, generator=generator)
+
+
+def made(kind, **parameters):
+    """Return an object of a kind; one that takes a function has one."""
+    if kind is skae.FunctionCorruption:
+        parameters = {"function": dimmed, **parameters}
+    return kind(**parameters)
+
+
 def name_of(value):
     """Name a parametrised case."""
     return value.__name__ if isinstance(value, type) else repr(value)

@@ -7,7 +7,7 @@ import pandas as pd
 
 import skae
 from skae.extending import Loss
-from tests.discovery import CORRUPTIONS, ESTIMATORS, LOSSES, SPARSITIES, fitted
+from tests.discovery import CORRUPTIONS, ESTIMATORS, LOSSES, SPARSITIES, fitted, made
 
 QUICK = dict(max_epochs=1, random_state=0)
 _OPTIMIZERS = ("adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd", "lbfgs")
@@ -57,7 +57,7 @@ def saved():
     for kind in CORRUPTIONS:
         is_of_tokens = "token" in kind.kinds and "number" not in kind.kinds
         X, architecture = (tokens, of_tokens) if is_of_tokens else (table, None)
-        parameters = dict(corruption=kind(), architecture=architecture)
+        parameters = dict(corruption=made(kind), architecture=architecture)
         models.append((skae.Autoencoder(2, **parameters, **QUICK), X))
     models += [(skae.Autoencoder(2, optimizer=o, **QUICK), table) for o in _OPTIMIZERS]
     models += [(skae.SlidingWindows(5), table), (skae.SubwordTokenizer(300), texts)]

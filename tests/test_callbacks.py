@@ -97,6 +97,17 @@ def test_lr_scheduler_replaces_the_schedule(small):
     np.testing.assert_allclose(rates, [1e-3, 1e-4, 1e-5, 1e-6], rtol=1e-6)
 
 
+@pytest.mark.parametrize("schedule", ["constant", lambda done: 2.0 * (done >= 0.5)])
+def test_lr_scheduler_replaces_any_schedule(schedule, small):
+    shared = dict(max_epochs=3, random_state=0, early_stopping=False)
+    callbacks = [LRScheduler("StepLR", step_size=1, gamma=0.1)]
+    models = [
+        Autoencoder(2, schedule=one, callbacks=callbacks, **shared).fit(small)
+        for one in ("cosine", schedule)
+    ]
+    np.testing.assert_array_equal(*(model.transform(small) for model in models))
+
+
 def test_own_schedule_falls_to_nothing(small):
     model = Autoencoder(2, max_epochs=40, early_stopping=False).fit(small)
     rates = [row["lr"] for row in model.history_]

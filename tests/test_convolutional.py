@@ -2,6 +2,7 @@
 
 import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -9,7 +10,16 @@ import torch
 from sklearn.decomposition import PCA
 from torch import nn
 
-from skae import Autoencoder, Convolutional, SquaredError
+from skae import (
+    Autoencoder,
+    ConditionalVariationalAutoencoder,
+    ContractiveAutoencoder,
+    Convolutional,
+    SquaredError,
+    VariationalAutoencoder,
+)
+from skae.autoencoders.module import AutoencoderModule
+from skae.data.batch import Batch
 from skae.training.seeds import make_generator
 from tests.modules import make_parts
 
@@ -144,6 +154,8 @@ def test_channels_last_is_a_permutation(size, tied):
         {"norm": "group"},
         {"n_residual_blocks": 1},
         {"dropout": 0.5},
+        {"code_dropout": 0.5},
+        {"code_channels": 1},
         {"tied": True},
         {"shortcut": None},
     ],
@@ -153,7 +165,9 @@ def test_each_parameter_changes_the_outcome(changed):
     shape = (2, 9, 4)
     x = _rows(3, shape)
     default = _module(Convolutional((4,)), shape)(x)
-    other = _module(Convolutional(**{"channels": (4,)} | changed), shape)(x)
+    architecture = Convolutional(**{"channels": (4,)} | changed)
+    n_units = math.prod(architecture.code_shape(shape) or (3,))
+    other = _module(architecture, shape, n_units)(x)
     assert not torch.allclose(default, other)
 
 
@@ -426,3 +440,78 @@ def test_what_a_body_refuses(parameters, shape, match):
 def test_what_tying_refuses(parameters, match):
     with pytest.raises(ValueError, match=match):
         _module(Convolutional((4,), tied=True, **parameters))
+
+
+# -- codes of maps
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9,), (4, 5, 6)])
+def test_a_unit_of_a_map_sees_and_tells_its_surroundings_alone(size):
+    shape = (1, *size)
+    architecture = Convolutional((4,), kernel_size=2, stride=2, code_channels=3)
+    code_shape = architecture.code_shape(shape)
+    assert code_shape == (3, *(length // 2 for length in size))
+    module = _module_of(architecture, shape, math.prod(code_shape))
+    x = torch.rand(1, math.prod(shape))
+    moved = x.clone()
+    moved[0, 0] += 1  # in the first corner
+    code = module.encode(Batch(x)).reshape(code_shape)
+    changed = (module.encode(Batch(moved)).reshape(code_shape) != code).any(0)
+    assert changed.flatten()[0]
+    assert changed.sum() == 1
+    rows = module.decode(code.reshape(1, -1), Batch()).reshape(size)
+    corner = (slice(None), *(0 for _ in size))
+    code = code.clone()
+    code[corner] += 1
+    moved = module.decode(code.reshape(1, -1), Batch()).reshape(size)
+    places = (moved != rows).nonzero()
+    assert len(places) == 2 ** len(size)
+    assert places.max() == 1
+
+
+def _module_of(architecture, shape, n_components):
+    torch.manual_seed(0)
+    return AutoencoderModule(architecture, shape, n_components).eval()
+
+
+@pytest.mark.parametrize(
+    "estimator", [Autoencoder, VariationalAutoencoder, ContractiveAutoencoder]
+)
+def test_a_code_of_maps_is_flat_to_the_user(estimator, rng):
+    X = rng.uniform(size=(60, 1, 8, 8)).astype(np.float32)
+    shared = dict(max_epochs=2, random_state=0)
+    model = estimator((2, 2, 2), architecture=Convolutional((4, 4)), **shared).fit(X)
+    assert model.architecture.code_channels is None
+    assert model.architecture_.code_channels == 2
+    codes = model.transform(X)
+    assert codes.shape == (60, 8)
+    assert model.inverse_transform(codes).shape == X.shape
+    assert model.get_feature_names_out().shape == (8,)
+    loaded = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(loaded.transform(X), codes)
+    other = estimator(architecture=Convolutional((4, 4), code_channels=2), **shared)
+    np.testing.assert_array_equal(other.fit(X).transform(X), codes)
+
+
+@pytest.mark.parametrize(
+    ("n_components", "architecture", "message"),
+    [
+        ((2, 3, 2), Convolutional((4, 4)), r"n_components=\(2, 3, 2\) does not fit"),
+        (9, Convolutional((4, 4), code_channels=2), r"n_components=9 does not .* 8 or"),
+        ((2, 2), None, r"n_components=\(2, 2\) is the shape of maps, which are"),
+        ((2, 8, 8), Convolutional(()), "needs a stage and no tied weights"),
+        ((2, 2, 2), Convolutional((4, 4), tied=True), "needs a stage and no tied"),
+        ((0.5, 2, 2), Convolutional((4, 4)), "The 'code_channels' parameter of"),
+    ],
+)
+def test_maps_that_no_code_can_be(n_components, architecture, message, rng):
+    model = Autoencoder(n_components, architecture=architecture)
+    with pytest.raises(ValueError, match=message):
+        model.fit(rng.uniform(size=(60, 1, 8, 8)))
+
+
+def test_conditions_have_no_place_in_maps(rng):
+    model = ConditionalVariationalAutoencoder((2, 2, 2), max_epochs=1)
+    model.set_params(architecture=Convolutional((4, 4)))
+    with pytest.raises(ValueError, match="holds 8 values here, and nothing beside"):
+        model.fit(rng.uniform(size=(60, 1, 8, 8)), np.arange(60) % 2)

@@ -6,14 +6,18 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 
 from skae import (
     Autoencoder,
     BinaryCrossEntropy,
+    Blur,
+    Convolutional,
     Corruption,
     DenoisingAutoencoder,
     Dense,
+    FunctionCorruption,
     GaussianNoise,
     MaskingNoise,
     SaltAndPepperNoise,
@@ -25,7 +29,7 @@ from skae.data.fields import Field, Fields
 from skae.data.scaling import Scaling
 from skae.data.statistics import ColumnStatistics, describe_columns
 from skae.training.seeds import make_generator
-from tests.discovery import CORRUPTIONS, ESTIMATORS, LOSSES, fitted, name_of
+from tests.discovery import CORRUPTIONS, ESTIMATORS, LOSSES, fitted, made, name_of
 
 SHARED = dict(max_epochs=4, batch_size=16, random_state=0)
 OF_NUMBERS = [kind for kind in CORRUPTIONS if "number" in kind.kinds]
@@ -64,7 +68,8 @@ def test_statistics_are_in_units_of_the_network(X):
         -X.mean(axis=0) / 4, np.zeros(3),
     )  # fmt: skip
     assert found.cell is expected.cell is None
-    for name in ColumnStatistics._fields[:-2]:
+    np.testing.assert_array_equal(found.unit, 0.25)
+    for name in ColumnStatistics._fields[:6]:
         np.testing.assert_allclose(
             getattr(found, name), getattr(expected, name), atol=1e-8, err_msg=name
         )
@@ -75,6 +80,79 @@ def test_gaussian_noise_is_in_standard_deviations_of_the_column(X):
     np.testing.assert_allclose(noise.std(axis=0), 0.3 * X.std(axis=0), rtol=0.05)
     np.testing.assert_allclose(noise.mean(axis=0), 0, atol=0.2)
     assert (noise[:, 2] == 0).all()
+
+
+def _in_units(corruption, X, mean, scale, shape=None):
+    """Corrupt rows as a network that centres and scales them does, in units of X."""
+    columns = _statistics(X, mean, scale)._replace(shape=shape)
+    corrupt = Corrupt(corruption, columns)
+    corrupt.generator = make_generator(0)
+    scaled = torch.tensor((X - mean) / scale, dtype=torch.float32)
+    return corrupt(Batch(scaled)).x.numpy() * scale + mean
+
+
+def test_gaussian_noise_in_units_of_x_and_clipped(X):
+    mean, scale = X.mean(axis=0), 4.0
+    noise = _in_units(GaussianNoise(0.5, units="x"), X, mean, scale) - X
+    np.testing.assert_allclose(noise.std(axis=0), 0.5, rtol=0.05)
+    clipped = _in_units(GaussianNoise(units="x", clip=(-19, 6)), X, mean, scale)
+    assert clipped.min() == pytest.approx(-19, abs=1e-4)
+    assert clipped.max() == pytest.approx(6, abs=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(30,), (3, 10), (2, 3, 5)])
+def test_blur_is_that_of_scipy_in_the_middle(shape, rng):
+    X = rng.uniform(size=(4, 30))
+    blurred = _in_units(Blur(0.4), X, X.mean(axis=0), 4.0, shape)
+    sigma = [0.0, *[0.4] * (len(shape) - (len(shape) > 1))]
+    sigma = [*[0.0] * (len(shape) + 1 - len(sigma)), *sigma]
+    expected = gaussian_filter(X.reshape(4, *shape), sigma, mode="constant", truncate=9)
+    whole = gaussian_filter(np.ones((4, *shape)), sigma, mode="constant", truncate=9)
+    np.testing.assert_allclose(
+        blurred, (expected / whole).reshape(4, -1), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_blur_draws_a_width_for_each_row_and_keeps_what_is_even(rng):
+    X = np.tile(rng.uniform(size=(1, 12)), (50, 1))
+    blurred = _in_units(Blur((0.0, 3.0)), X, X.mean(axis=0), 2.0, (1, 12))
+    spread = blurred.std(axis=1)
+    assert len(np.unique(spread.round(6))) > 40
+    assert (spread < X[0].std() + 1e-6).all()
+    np.testing.assert_allclose(
+        _in_units(Blur(0.0), X, X.mean(axis=0), 2.0), X, rtol=1e-5
+    )
+    even = np.full((5, 12), 3.0)
+    np.testing.assert_allclose(
+        _in_units(Blur(2.0), even, 1.0 + even[0], 2.0), even, rtol=1e-6
+    )
+
+
+def test_blur_takes_the_axes_that_it_is_told(rng):
+    X = rng.uniform(size=(4, 24))
+    blurred = _in_units(Blur(50.0, axes=(0,)), X, X.mean(axis=0), 1.0, (4, 6))
+    rows = X.reshape(4, 4, 6)
+    expected = np.broadcast_to(rows.mean(axis=1, keepdims=True), rows.shape)
+    np.testing.assert_allclose(blurred, expected.reshape(4, 24), rtol=1e-2)
+
+
+def test_a_function_sees_rows_in_the_shape_and_units_of_x(rng):
+    X = rng.uniform(3, 9, size=(60, 2, 4, 3))
+    seen = []
+
+    def corrupt(x, generator):
+        seen.append(x.clone())
+        return x.flip(3)
+
+    Autoencoder(
+        2, architecture=Convolutional((2,)), corruption=FunctionCorruption(corrupt),
+        max_epochs=1, batch_size=60, early_stopping=False, random_state=0,
+    ).fit(X)  # fmt: skip
+    last = seen[-1].numpy()  # of the only step, in some order
+    assert last.shape == X.shape
+    order = np.abs(last[:, None] - X[None]).sum(axis=(2, 3, 4)).argmin(axis=1)
+    assert sorted(order) == list(range(60))
+    np.testing.assert_allclose(last, X[order], rtol=1e-5)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.2, 1.0])
@@ -130,10 +208,10 @@ def test_swap_noise_takes_another_row_of_the_same_column(rate, rng):
 @every_corruption
 def test_draws_come_from_the_generator_and_are_fresh(corruption, X):
     state = torch.get_rng_state()
-    first, again, other = (_corrupted(corruption(), X, seed) for seed in (0, 0, 1))
+    first, again, other = (_corrupted(made(corruption), X, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
-    corrupt = Corrupt(corruption(), _statistics(X))
+    corrupt = Corrupt(made(corruption), _statistics(X))
     corrupt.generator = make_generator(0)
     batch = Batch(torch.tensor(X, dtype=torch.float32))
     assert not torch.equal(corrupt(batch).x, corrupt(batch).x)
@@ -147,7 +225,7 @@ def test_every_corruption_trains_and_repeats(corruption, loss, rng):
     X = rng.uniform(size=(80, 6))
     models = [
         Autoencoder(2, corruption=value, loss=loss, **SHARED).fit(X)
-        for value in (None, corruption(), corruption())
+        for value in (None, made(corruption), made(corruption))
     ]
     plain, noisy, again = (model.history_[0]["train_loss"] for model in models)
     assert plain != noisy == again
@@ -156,13 +234,18 @@ def test_every_corruption_trains_and_repeats(corruption, loss, rng):
     assert np.isfinite(codes[1]).all()
 
 
+def _doubled(x, generator):
+    return 2 * x
+
+
 @every_corruption
 def test_every_parameter_of_a_corruption_matters(corruption, X):
     others = {"rate": 0.6, "scale": 0.9, "fill": "mean", "pattern": "rows"}
-    default = _corrupted(corruption(), X)
+    others |= {"units": "x", "clip": (0, 6), "axes": (), "function": _doubled}
+    default = _corrupted(made(corruption), X)
     names = inspect.signature(corruption).parameters
     for name in names.keys() - {"counted"}:  # test_missing.py
-        changed = corruption(**{name: others[name]})
+        changed = made(corruption, **{name: others[name]})
         assert (_corrupted(changed, X) != default).any(), name
 
 
@@ -176,7 +259,7 @@ def test_the_grid(estimator, corruption, loss, rng):
     for tied in (False, True):
         model = estimator(
             2,
-            corruption=corruption(),
+            corruption=made(corruption),
             loss=loss(),
             architecture=Dense((8,), tied=tied),
             l1_penalty=1e-4,
@@ -192,9 +275,11 @@ def test_the_grid(estimator, corruption, loss, rng):
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
 @every_corruption
 def test_corrupted_fits_repeat(estimator, corruption, small):
-    model = estimator(2, corruption=corruption(), architecture=Dense((8,)), **SHARED)
+    model = estimator(
+        2, corruption=made(corruption), architecture=Dense((8,)), **SHARED
+    )
     codes = fitted(model, small).transform(small)
-    assert repr(model.corruption_) == repr(corruption())
+    assert repr(model.corruption_) == repr(made(corruption))
     assert model.corruption_ is not model.corruption
     for other in (fitted(clone(model), small), pickle.loads(pickle.dumps(model))):
         np.testing.assert_array_equal(codes, other.transform(small))
@@ -288,6 +373,19 @@ def test_sparse_rows_are_corrupted_too(small):
         (SwapNoise(-0.1), "The 'rate' parameter of SwapNoise"),
         (SaltAndPepperNoise(2), "The 'rate' parameter of SaltAndPepperNoise"),
         (GaussianNoise(-1.0), "The 'scale' parameter of GaussianNoise"),
+        (GaussianNoise(units="X"), "The 'units' parameter of GaussianNoise"),
+        (GaussianNoise(clip=(1, 0)), "clip of GaussianNoise must be a pair of a low"),
+        (GaussianNoise(clip=(0, None)), "clip of GaussianNoise must be a pair of a lo"),
+        (Blur(-1.0), "The 'scale' parameter of Blur"),
+        (Blur((-1, 1)), "scale of Blur must be a pair .* of at least 0. Got .-1, 1."),
+        (Blur((1, 2, 3)), "scale of Blur must be a pair"),
+        (Blur(axes=(1,)), r"axes=\(1,\) of Blur must be among .* shape \(5,\)"),
+        (FunctionCorruption(), "The 'function' parameter of FunctionCorruption"),
+        (
+            FunctionCorruption(lambda x, generator: x[:, :2]),
+            r"must return a tensor of the shape \(10, 5\).*of the shape \(10, 2\)",
+        ),
+        (FunctionCorruption(lambda x, generator: 1.0), "tensor of.*It returned float"),
         (MaskingNoise(0.1, fill="median"), "The 'fill' parameter of MaskingNoise"),
         ("gaussian", "The 'corruption' parameter of Autoencoder"),
     ],
@@ -335,7 +433,7 @@ def test_cross_entropy_takes_noise_beyond_its_range(rng):
 @pytest.mark.cuda
 @every_corruption
 def test_on_cuda(corruption, small):
-    model = Autoencoder(2, corruption=corruption(), device="cuda", **SHARED)
+    model = Autoencoder(2, corruption=made(corruption), device="cuda", **SHARED)
     np.testing.assert_array_equal(
         model.fit(small).transform(small), model.fit(small).transform(small)
     )

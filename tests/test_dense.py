@@ -12,8 +12,11 @@ from skae import (
     BinaryCrossEntropy,
     Dense,
     Poisson,
+    Recurrent,
     SlidingWindows,
     SquaredError,
+    StackedAutoencoder,
+    Transformer,
 )
 from skae.architectures.layers import Dropout
 from skae.autoencoders.module import AutoencoderModule
@@ -238,6 +241,55 @@ def test_dropout_drops_its_share_by_its_own_generator():
     dropout.generator = make_generator(0)
     assert torch.equal(dropout(x), dropped)
     assert torch.equal(dropout.eval()(x), x)
+
+
+@pytest.mark.parametrize("module", [Dense((5,)), Recurrent(4), Transformer(8)])
+def test_code_dropout_drops_units_of_the_code(module):
+    """In training alone, what is left being scaled up; conditions beside it stay."""
+    architecture = module.set_params(code_dropout=0.25)
+    shape = (6,) if isinstance(architecture, Dense) else (3, 2)
+    module = AutoencoderModule(architecture, shape, 4, n_inputs=6)
+    drop, seen = module.drop_code, []
+    drop.generator = make_generator(0)
+    module.decoder.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    code = torch.ones(500, 6)
+    module.decode(code, Batch(torch.zeros(500, 6)))
+    module.eval().decode(code, Batch(torch.zeros(500, 6)))
+    dropped, kept = seen
+    assert (dropped[:, :4] == 0).double().mean().item() == pytest.approx(0.25, abs=0.03)
+    assert dropped.unique().tolist() == pytest.approx([0, 1, 4 / 3])
+    assert (dropped[:, 4:] == 1).all()
+    assert torch.equal(kept, code)
+
+
+# -- a decoder that is no mirror
+
+
+@pytest.mark.parametrize("sizes", [(), (4,), [10, 9, 8]])
+@pytest.mark.parametrize("hidden_sizes", [(), (8,)])
+def test_a_decoder_of_other_sizes(sizes, hidden_sizes, X):
+    architecture = Dense(hidden_sizes, decoder_sizes=sizes)
+    model = _at_start(X, 3, architecture=architecture)
+    np.testing.assert_allclose(model.reconstruct(X), _pca(X, 3), atol=1e-4)
+    module = model.net_.module_
+    assert [linear.out_features for linear in module.decoder.linears] == list(sizes)
+    assert [linear.out_features for linear in module.body.linears] == [*hidden_sizes]
+
+
+def test_decoders_that_cannot_be_had(X):
+    for model, message in (
+        (Autoencoder(architecture=Dense((8,), decoder_sizes=(0,))), "decoder_sizes of"),
+        (
+            Autoencoder(architecture=Dense((8,), decoder_sizes=(8,), tied=True)),
+            r"decoder_sizes=\(8,\) of Dense cannot be had with tied=True",
+        ),
+        (
+            StackedAutoencoder(architecture=Dense((8,), decoder_sizes=(8,))),
+            r"decoder_sizes=\(8,\) of architecture cannot be stacked",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.fit(X)
 
 
 # -- the articles' networks

@@ -11,7 +11,12 @@ from skae.data.rows import Batches, Rows
 from skae.data.samples import Samples
 from skae.data.scaling import Scaling
 from skae.data.statistics import describe_columns, principal_axes
-from skae.training.budget import auto_batch_size, auto_epochs, learning_rate_factor
+from skae.training.budget import (
+    Schedule,
+    auto_batch_size,
+    auto_epochs,
+    learning_rate_factor,
+)
 from skae.training.early_stopping import clearly_better
 from skae.training.seeds import draw_seed, make_generator
 
@@ -154,6 +159,21 @@ def test_schedule():
     assert factors[100] == pytest.approx(0.5, abs=0.01)
     assert factors[-1] < 1e-4
     assert (np.diff(factors) < 0).all()
+
+
+def test_schedules_of_steps():
+    rates = {
+        name: [schedule.next_rate() for _ in range(4)]
+        for name in ("cosine", "constant")
+        if (schedule := Schedule(0.1, 4, name))
+    }
+    assert rates["cosine"] == [0.1 * learning_rate_factor(n / 4) for n in range(4)]
+    assert rates["constant"] == [0.1] * 4
+    asked = []
+    schedule = Schedule(0.1, 4, lambda done: asked.append(done) or np.float32(done))
+    asked.clear()
+    assert [schedule.next_rate() for _ in range(4)] == [0, 0.025, 0.05, 0.1 * 0.75]
+    assert asked == [0, 0.25, 0.5, 0.75]
 
 
 def test_clearly_better():

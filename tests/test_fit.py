@@ -9,9 +9,9 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.preprocessing import StandardScaler
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import Callback, LRScheduler
 
-from skae import Autoencoder, Dense
+from skae import Autoencoder, Dense, StackedAutoencoder
 
 
 def _pca_error(k, X, rows):
@@ -77,6 +77,64 @@ def test_no_convergence_warning_with_defaults(wine):
         with warnings.catch_warnings():
             warnings.simplefilter("error", ConvergenceWarning)
             Autoencoder(2, random_state=0).fit(X)
+
+
+# -- the schedule
+
+
+def _rates(model):
+    return [row["lr"] for row in model.history_]
+
+
+def test_a_schedule_of_ones_own_is_followed(small):
+    shared = dict(max_epochs=4, batch_size=60, early_stopping=False, random_state=0)
+    constant = Autoencoder(2, schedule="constant", **shared).fit(small)
+    np.testing.assert_allclose(_rates(constant), [1e-3] * 4, rtol=1e-12)
+    steps = Autoencoder(2, schedule=lambda done: 1 - done, **shared).fit(small)
+    np.testing.assert_allclose(_rates(steps), [1e-3, 7.5e-4, 5e-4, 2.5e-4], rtol=1e-12)
+    ones = Autoencoder(2, schedule=lambda done: 1, **shared).fit(small)
+    np.testing.assert_array_equal(ones.transform(small), constant.transform(small))
+
+
+def test_streams_and_warm_starts_have_their_schedule(small):
+    shared = dict(max_epochs=3, batch_size=60, early_stopping=False, random_state=0)
+    model = Autoencoder(2, schedule=lambda done: 1 - done, warm_start=True, **shared)
+    for _ in range(2):
+        assert _rates(model.fit(small)) == pytest.approx([1e-3, 2e-3 / 3, 1e-3 / 3])
+    assert _rates(model.partial_fit(small))[-1] == pytest.approx(1e-3)
+
+
+def test_a_stack_hands_its_schedule_down(small):
+    shared = dict(max_epochs=3, early_stopping=False, random_state=0)
+    stack = StackedAutoencoder(
+        2, architecture=Dense((4,)), schedule="constant", **shared
+    ).fit(small)
+    for model in (stack, *stack.layers_):
+        np.testing.assert_allclose(_rates(model), [1e-3] * 3, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ("linear", "The 'schedule' parameter of Autoencoder"),
+        (0.5, "The 'schedule' parameter of Autoencoder"),
+        (lambda done: None, "schedule must return.*It returned None for a share of 0"),
+        (lambda done: True, "schedule must return.*It returned True"),
+        (lambda done: -done, r"schedule must return.*It returned -0\.\d+"),
+        (lambda done: np.nan, "schedule must return.*It returned nan"),
+    ],
+)
+def test_bad_schedules_are_told_before_training(schedule, message, small):
+    seen = []
+
+    class Watch(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            seen.append(net)
+
+    model = Autoencoder(2, schedule=schedule, max_epochs=2, callbacks=[Watch()])
+    with pytest.raises(ValueError, match=message):
+        model.fit(small)
+    assert not seen
 
 
 def test_unfinished_training_warns(digits):

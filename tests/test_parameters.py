@@ -28,6 +28,7 @@ CHANGES = {
     "batch_size": (60, {}),
     "optimizer": ("sgd", {"learning_rate": 0.1}),
     "learning_rate": (1e-2, {}),
+    "schedule": ("constant", {}),
     "weight_decay": (0.1, {}),
     "l1_penalty": (0.1, {}),
     "early_stopping": (False, {"learning_rate": 0.05}),
@@ -67,8 +68,10 @@ def test_every_parameter_is_covered():
 
 DENSE_CHANGES = {
     "hidden_sizes": (16, 8),
+    "decoder_sizes": (8,),
     "activation": "tanh",
     "dropout": 0.5,
+    "code_dropout": 0.5,
     "norm": "batch",
     "tied": True,
     "shortcut": None,

@@ -141,6 +141,7 @@ def test_own_steps_are_those_of_being_fed_with_them():
         {"feedback": True},
         {"reverse_target": False},
         {"dropout": 0.4},
+        {"code_dropout": 0.4},
         {"input_shape": (4, 2)},
         {"shortcut": "random"},
         {"shortcut": None},

@@ -150,6 +150,7 @@ def test_channels_last_is_a_permutation(patch_size):
         {"positional_encoding": "learned"},
         {"activation": "tanh"},
         {"dropout": 0.5},
+        {"code_dropout": 0.5},
         {"channels_last": True},
         {"vocabulary_size": 4},
     ],

@@ -23,6 +23,7 @@ class Architecture(BaseEstimator):
     """
 
     vocabulary_size = None  # of tokens, for an architecture that takes them
+    code_dropout = 0.0  # share of the code's units that training sets to zero
 
     _parameter_constraints = {}
 
@@ -76,6 +77,35 @@ class Architecture(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} must define make_body.")
 
+    def make_head(self, shape, n_outputs, n_components) -> nn.Module:
+        """Make the layer that gives the code, before its activation: here linear.
+
+        Parameters
+        ----------
+        shape : tuple of int or None
+            Of a row.
+        n_outputs : int
+            Of the body.
+        n_components : int
+
+        Returns
+        -------
+        torch.nn.Module
+            From (n_samples, n_outputs) to (n_samples, n_components), with `weight` and
+            `bias`.
+        """
+        return nn.Linear(n_outputs, n_components)
+
+    def code_shape(self, shape) -> tuple | None:
+        """Return the shape of the maps that a code is; None where it has no positions.
+
+        Parameters
+        ----------
+        shape : tuple of int or None
+            Of a row.
+        """
+        return None
+
     def make_decoder(self, shape, n_components, body, head) -> nn.Module:
         """Make the decoder.
 
@@ -119,6 +149,27 @@ class Architecture(BaseEstimator):
             With `decoder`.
         effects : Tensor of shape (n_effects, n_features)
             Of each of the last n_effects inputs of the decoder.
+        """
+
+    def set_origin(self, module, mean, scale, to_output) -> None:
+        """Start as if rows had been centred and scaled, where they are not.
+
+        A layer that reads rows is divided by the scale, what the mean adds to it is
+        taken from its bias, and what makes the output the mean is added to that of the
+        last layer of the decoder. Does nothing here.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            With `body`, `head` and `decoder`.
+        mean : Tensor of shape (n_features,)
+            Of the rows, which are as `fit` was given them; of channels where lengths
+            vary.
+        scale : float
+            The root of the mean variance of their columns.
+        to_output : callable
+            From means, a tensor, to what the loss makes them of: undoes its output
+            activation.
         """
 
 

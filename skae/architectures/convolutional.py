@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 from numbers import Integral, Real
 
+import torch
 from torch import nn
 
 from skae._sklearn import Interval, StrOptions
@@ -13,16 +14,18 @@ from skae.architectures.base import Architecture
 from skae.architectures.dense import Dense
 from skae.architectures.layers import Dropout
 from skae.architectures.maps import (
+    CONVOLUTIONS,
     ChannelNorm,
     ConvolutionalBody,
     ConvolutionalDecoder,
     ResidualBlock,
     TiedConvolutionalDecoder,
 )
+from skae.architectures.origin import absorb, absorb_path, of_channels
 from skae.architectures.shortcut import SHORTCUT_CHOICES, ShortcutMixin
+from skae.architectures.spatial import CodeOfMapsMixin
 from skae.codecs import Codec, array_codec
 
-_CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 _PADS = {1: nn.ZeroPad1d, 2: nn.ZeroPad2d, 3: nn.ZeroPad3d}
 _POOLS = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
@@ -34,7 +37,7 @@ _GROUP_SIZE = 8  # channels that group norm takes together
 
 
 @dataclass(eq=False, repr=False)
-class Convolutional(ShortcutMixin, Architecture):
+class Convolutional(CodeOfMapsMixin, ShortcutMixin, Architecture):
     """Convolutions that shrink signals, images or volumes, and others that undo it.
 
     Encoder: one stage for each of `channels`, which convolves and divides the length
@@ -54,6 +57,12 @@ class Convolutional(ShortcutMixin, Architecture):
         to first. ``()`` is one linear layer on either side. "auto" is (32, 64), with
         128 more where the shortest axis is at least 64 long; (32,) where two stages
         would leave less than 4 of it, and () where its length is 1.
+    code_channels : int or None, default=None
+        Channels of a code that is maps of the size of the last stage's, each position
+        made of those below it alone: `n_components` is their number times the
+        positions, its "auto" or a tuple such as (4, 7, 7), which implies
+        `code_channels`. `transform` gives them flat. There is no linear path then. None
+        is a code without positions.
     input_shape : tuple of int or None, default=None
         Shape of a row where X is a table, such as (1, 28, 28). None reads a row of a
         table as a signal of one channel.
@@ -80,6 +89,9 @@ class Convolutional(ShortcutMixin, Architecture):
         Blocks in each stage of two convolutions whose result is added to their input.
     dropout : float, default=0.0
         Share of the hidden units that are set to zero in each training pass, in [0, 1).
+    code_dropout : float, default=0.0
+        Share of the units of the code that are set to zero in each training pass before
+        they are decoded, in [0, 1). The others are scaled up.
     tied : bool, default=False
         Whether the decoder's weights are the encoder's, transposed. Biases are its own.
         Needs strides, transposed convolutions and no residual blocks.
@@ -112,6 +124,7 @@ class Convolutional(ShortcutMixin, Architecture):
 
     channels: tuple | list | str = "auto"
     _: KW_ONLY
+    code_channels: int | None = None
     input_shape: tuple | list | None = None
     channels_last: bool = False
     kernel_size: int = 4
@@ -122,11 +135,13 @@ class Convolutional(ShortcutMixin, Architecture):
     norm: str | None = None
     n_residual_blocks: int = 0
     dropout: float = 0.0
+    code_dropout: float = 0.0
     tied: bool = False
     shortcut: str | None = "pca"
 
     _parameter_constraints = {
         "channels": [StrOptions({"auto"}), tuple, list],
+        "code_channels": [Interval(Integral, 1, None, closed="left"), None],
         "input_shape": [tuple, list, None],
         "channels_last": ["boolean"],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
@@ -137,6 +152,7 @@ class Convolutional(ShortcutMixin, Architecture):
         "norm": [StrOptions({"batch", "group"}), None],
         "n_residual_blocks": [Interval(Integral, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "code_dropout": [Interval(Real, 0, 1, closed="left")],
         "tied": ["boolean"],
         "shortcut": SHORTCUT_CHOICES,
     }
@@ -170,6 +186,7 @@ class Convolutional(ShortcutMixin, Architecture):
                     for pair in pairwise(maps)
                 ],
                 self._n_path(shape),
+                self._from_code,
             )
         changes = (self.downsampling, self.upsampling, self.n_residual_blocks)
         if changes != ("stride", "transposed", 0):
@@ -183,6 +200,21 @@ class Convolutional(ShortcutMixin, Architecture):
         return TiedConvolutionalDecoder(
             body, head, maps[0], self.channels_last, spare, between
         )
+
+    def set_origin(self, module, mean, scale, to_output) -> None:
+        """Start as if rows were centred and scaled; see :class:`Architecture`."""
+        body = module.body
+        if not isinstance(body, ConvolutionalBody):
+            self._linear.set_origin(module, mean, scale, to_output)
+            return
+        scale = 1.0 if self.tied else scale
+        first = next(part for part in body.stages[0] if hasattr(part, "weight"))
+        channels = of_channels(mean, body.shape, self.channels_last)
+        with torch.no_grad():
+            absorb(first.weight, first.bias, channels, scale)
+            if body.appends_input:
+                absorb_path(module.head, mean, scale)
+            module.decoder.last_bias.add_(to_output(channels))
 
     @property
     def _kept_of_layers(self):
@@ -212,7 +244,7 @@ class Convolutional(ShortcutMixin, Architecture):
 
     def _maps(self, shape):
         """Return the shapes of the maps of one row, before and after each stage."""
-        if len(shape) - 1 not in _CONVOLUTIONS:
+        if len(shape) - 1 not in CONVOLUTIONS:
             raise ValueError(
                 "Convolutional takes rows of channels and one to three axes. Got rows "
                 f"of the shape {tuple(shape)}: see input_shape."
@@ -290,7 +322,7 @@ class Convolutional(ShortcutMixin, Architecture):
 
     def _same(self, n_inputs, n_outputs, n_axes, bias):
         """Make a convolution that keeps the length of every axis."""
-        convolve = _CONVOLUTIONS[n_axes](
+        convolve = CONVOLUTIONS[n_axes](
             n_inputs, n_outputs, self.kernel_size, padding=self._padding, bias=bias
         )
         if self.kernel_size % 2:
@@ -306,7 +338,7 @@ class Convolutional(ShortcutMixin, Architecture):
                 _POOLS[n_axes](self.stride, ceil_mode=True),
             ]
         else:
-            convolve = _CONVOLUTIONS[n_axes](
+            convolve = CONVOLUTIONS[n_axes](
                 large[0], small[0], self.kernel_size, self.stride, self._padding,
                 bias=self._has_bias,
             )  # fmt: skip

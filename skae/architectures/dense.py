@@ -13,6 +13,7 @@ from skae._sklearn import Interval, StrOptions
 from skae.activations import ACTIVATION_CHOICES, make_activation
 from skae.architectures.base import Architecture
 from skae.architectures.layers import BatchNorm, Dropout
+from skae.architectures.origin import absorb, absorb_path
 from skae.architectures.shortcut import SHORTCUT_CHOICES, ShortcutMixin
 from skae.codecs import Codec, flat_codec
 
@@ -21,12 +22,13 @@ from skae.codecs import Codec, flat_codec
 class Dense(ShortcutMixin, Architecture):
     """Fully connected layers on both sides, beside a linear path from PCA to PCA.
 
-    Encoder: features, `hidden_sizes`, code. Decoder: the same backwards. With a
-    `shortcut`, code and reconstruction are each the sum of a nonlinear and a linear
-    path. The linear paths start as the principal component analysis of the training
-    rows and the last layers of the nonlinear paths at zero, so that training starts at
-    PCA and can only leave it for something better. Images, signals and windows are
-    arrays of more axes; they are taken as flat rows, and come back in their shape.
+    Encoder: features, `hidden_sizes`, code. Decoder: the same backwards, or as
+    `decoder_sizes` say. With a `shortcut`, code and reconstruction are each the sum of
+    a nonlinear and a linear path. The linear paths start as the principal component
+    analysis of the training rows and the last layers of the nonlinear paths at zero, so
+    that training starts at PCA and can only leave it for something better. Images,
+    signals and windows are arrays of more axes; they are taken as flat rows, and come
+    back in their shape.
 
     Parameters
     ----------
@@ -34,11 +36,17 @@ class Dense(ShortcutMixin, Architecture):
         Units of the encoder's hidden layers, first to last; the decoder has them last
         to first. ``()`` is one linear layer on either side. "auto" is two layers, of
         four times as many units as features, within 128 and 512, and of half of that.
+    decoder_sizes : tuple of int or None, default=None
+        Units of the decoder's hidden layers, first to last; None is `hidden_sizes`,
+        last to first. Not with `tied`.
     activation : str or torch.nn.Module class, default="relu"
         After every hidden layer: "relu", "leaky_relu", "elu", "selu", "gelu", "silu",
         "mish", "softplus", "sigmoid", "tanh", "exp", "identity", or a class.
     dropout : float, default=0.0
         Share of the hidden units that are set to zero in each training pass, in [0, 1).
+    code_dropout : float, default=0.0
+        Share of the units of the code that are set to zero in each training pass before
+        they are decoded, in [0, 1). The others are scaled up.
     norm : {"batch", "layer"} or None, default=None
         Normalisation before each activation.
     tied : bool, default=False
@@ -67,16 +75,20 @@ class Dense(ShortcutMixin, Architecture):
 
     hidden_sizes: tuple | list | str = "auto"
     _: KW_ONLY
+    decoder_sizes: tuple | list | None = None
     activation: str | type = "relu"
     dropout: float = 0.0
+    code_dropout: float = 0.0
     norm: str | None = None
     tied: bool = False
     shortcut: str | None = "pca"
 
     _parameter_constraints = {
         "hidden_sizes": [StrOptions({"auto"}), tuple, list],
+        "decoder_sizes": [tuple, list, None],
         "activation": ACTIVATION_CHOICES,
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "code_dropout": [Interval(Real, 0, 1, closed="left")],
         "norm": [StrOptions({"batch", "layer"}), None],
         "tied": ["boolean"],
         "shortcut": SHORTCUT_CHOICES,
@@ -90,7 +102,8 @@ class Dense(ShortcutMixin, Architecture):
         """Make the hidden layers of the encoder; see :class:`Architecture`."""
         n_features = math.prod(shape)
         for name in ("dropout", "norm"):
-            if getattr(self, name) and not self._sizes(n_features):
+            sizes = [*self._sizes(n_features), *(self.decoder_sizes or ())]
+            if getattr(self, name) and not sizes:
                 warnings.warn(
                     f"{name}={getattr(self, name)!r} of Dense does nothing: it acts "
                     "between layers, and hidden_sizes=() has none.",
@@ -103,10 +116,19 @@ class Dense(ShortcutMixin, Architecture):
     def make_decoder(self, shape, n_components, body, head) -> nn.Module:
         """Make the decoder; see :class:`Architecture`."""
         n_features = math.prod(shape)
-        if self.tied:
-            return TiedDecoder(body, head, self._between, self.shortcut)
-        sizes = [n_components, *reversed(self._sizes(n_features))]
-        return DenseDecoder(sizes, n_features, self._between, self.shortcut)
+        if self.decoder_sizes is None:
+            sizes = self._sizes(n_features)[::-1]
+        else:
+            sizes = _checked("decoder_sizes", self.decoder_sizes)
+        if not self.tied:
+            sizes = [n_components, *sizes]
+            return DenseDecoder(sizes, n_features, self._between, self.shortcut)
+        if self.decoder_sizes is not None:
+            raise ValueError(
+                f"decoder_sizes={self.decoder_sizes!r} of Dense cannot be had with "
+                "tied=True: the decoder's weights are the encoder's."
+            )
+        return TiedDecoder(body, head, self._between, self.shortcut)
 
     def set_layers(self, module, layers) -> None:
         """Set the weights to those of one-layer networks, stacked.
@@ -129,17 +151,22 @@ class Dense(ShortcutMixin, Architecture):
                 linear.bias.copy_(layer.head.bias)
             module.decoder.set_layers([layer.decoder for layer in layers])
 
+    def set_origin(self, module, mean, scale, to_output) -> None:
+        """Start as if rows were centred and scaled; see :class:`Architecture`."""
+        # Tied, what the encoder is divided by would multiply the decoder.
+        scale = 1.0 if self.tied else scale
+        first = (*module.body.linears, module.head)[0]
+        with torch.no_grad():
+            absorb(first.weight, first.bias, mean, scale)
+            if module.body.appends_input:
+                absorb_path(module.head, mean, scale)
+            module.decoder.last_bias.add_(to_output(mean))
+
     def _sizes(self, n_features):
         if self.hidden_sizes == "auto":
             first = min(max(4 * n_features, 128), 512)
             return [first, first // 2]
-        for size in self.hidden_sizes:
-            if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-                raise ValueError(
-                    "hidden_sizes of Dense must be integers of at least 1. Got "
-                    f"{self.hidden_sizes!r}."
-                )
-        return list(self.hidden_sizes)
+        return _checked("hidden_sizes", self.hidden_sizes)
 
     def _between(self, n_units):
         """Make what stands between two linear layers."""
@@ -150,6 +177,16 @@ class Dense(ShortcutMixin, Architecture):
             Dropout(self.dropout) if self.dropout else None,
         ]
         return [layer for layer in layers if layer is not None]
+
+
+def _checked(name, sizes):
+    """Return sizes of layers as a list, or raise ValueError if they are none."""
+    for size in sizes:
+        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+            raise ValueError(
+                f"{name} of Dense must be integers of at least 1. Got {sizes!r}."
+            )
+    return list(sizes)
 
 
 class DenseBody(nn.Module):
@@ -194,6 +231,11 @@ class DenseDecoder(DenseBody):
         super().__init__(sizes, between, shortcut)
         self.last = nn.Linear(self.n_outputs, n_features)
         self.n_components = sizes[0]
+
+    @property
+    def last_bias(self):
+        """What is added to each value of a row."""
+        return self.last.bias
 
     def forward(self, code):
         """Return the output of the nonlinear and the linear path."""
@@ -240,6 +282,11 @@ class TiedDecoder(nn.Module):
         )
         self.code_bias = nn.Parameter(torch.zeros(n_inputs))
 
+    @property
+    def last_bias(self):
+        """What is added to each value of a row."""
+        return self.biases[-1] if len(self.biases) else self.code_bias
+
     def forward(self, code):
         """Return the output of the nonlinear and the linear path."""
         *linears, head = self._encoder
@@ -260,8 +307,7 @@ class TiedDecoder(nn.Module):
         was_training = self.training
         self.eval()
         zero = self._encoder[-1].weight.new_zeros(1, self._encoder[-1].out_features)
-        last_bias = self.biases[-1] if len(self.biases) else self.code_bias
-        last_bias -= self(zero)[0]
+        self.last_bias.sub_(self(zero)[0])
         self.train(was_training)
 
     def set_layers(self, decoders):

@@ -28,6 +28,22 @@ def make_dropout(p):
     return Dropout(p) if p else nn.Identity()
 
 
+class CodeDropout(Dropout):
+    """(..., n_inputs) to the same; drops among the first inputs alone, the code."""
+
+    def __init__(self, p, n_components):
+        super().__init__(p)
+        self.n_components = n_components
+
+    def forward(self, x):
+        """Return x with units of the code dropped, and what stands beside it kept."""
+        if not self.training:
+            return x
+        code, beside = x.tensor_split((self.n_components,), dim=-1)
+        code = super().forward(code)
+        return torch.cat((code, beside), dim=-1) if beside.shape[-1] else code
+
+
 @contextmanager
 def running_statistics(module):
     """Normalise batches inside the block as in inference: each row by itself."""

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from skae.architectures.layers import BatchNorm
 from skae.architectures.shortcut import DecoderWithPath
 
+CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
@@ -32,14 +33,46 @@ class ConvolutionalBody(nn.Module):
         return torch.cat((maps, x), dim=1) if self.appends_input else maps
 
 
-class ConvolutionalDecoder(DecoderWithPath):
-    """(n, n_components) to (n, n_values)."""
+class MapsLinear(nn.Module):
+    """(n, n_in * positions) to (n, n_out * positions): the same map at each of them.
 
-    def __init__(self, n_components, first, channels_last, stages, n_path):
+    Parameters
+    ----------
+    n_in, n_out : int
+        Channels.
+    size : tuple of int
+        Of the maps.
+    """
+
+    def __init__(self, n_in, n_out, size):
+        super().__init__()
+        self.size = tuple(size)
+        self.convolution = CONVOLUTIONS[len(size)](n_in, n_out, 1)
+
+    @property
+    def weight(self):
+        """What each channel is of those before it, (n_out, n_in, 1, ...)."""
+        return self.convolution.weight
+
+    @property
+    def bias(self):
+        """What is added to each channel, (n_out,)."""
+        return self.convolution.bias
+
+    def forward(self, flat):
+        """Return flat maps of other channels."""
+        maps = flat.unflatten(1, (self.convolution.in_channels, *self.size))
+        return self.convolution(maps).flatten(1)
+
+
+class ConvolutionalDecoder(DecoderWithPath):
+    """(n, n_components) to (n, n_values), by a linear layer to the first maps."""
+
+    def __init__(self, n_components, first, channels_last, stages, n_path, make_linear):
         super().__init__(n_components, n_path)
         self.first = first
         self.channels_last = channels_last
-        self.linear = nn.Linear(n_components, math.prod(first))
+        self.linear = make_linear(n_components, first)
         self.stages = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
 
     @property
@@ -47,6 +80,11 @@ class ConvolutionalDecoder(DecoderWithPath):
         """The layer that gives the rows."""
         layers = reversed(self.stages[-1])
         return next(layer for layer in layers if hasattr(layer, "weight"))
+
+    @property
+    def last_bias(self):
+        """What is added to each channel of a row."""
+        return self.last.bias
 
     def forward(self, code):
         """Return rows in the layout of the user's."""
@@ -70,6 +108,11 @@ class TiedConvolutionalDecoder(nn.Module):
             torch.zeros(layer.in_channels) for layer in reversed(self._encoder[:-1])
         )
         self.code_bias = nn.Parameter(torch.zeros(math.prod(first)))
+
+    @property
+    def last_bias(self):
+        """What is added to each channel of a row."""
+        return self.biases[-1]
 
     def forward(self, code):
         """Return rows in the layout of the user's."""

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from skae._sklearn import Interval, StrOptions
 from skae.architectures.base import Architecture, SequenceDecoder
 from skae.architectures.layers import make_dropout
+from skae.architectures.origin import absorb, absorb_path, of_channels
 from skae.architectures.shortcut import (
     SHORTCUT_CHOICES,
     DecoderWithPath,
@@ -60,6 +61,9 @@ class Recurrent(ShortcutMixin, Architecture):
     dropout : float, default=0.0
         Share of the values that are set to zero between layers and before the output
         in each training pass, in [0, 1).
+    code_dropout : float, default=0.0
+        Share of the units of the code that are set to zero in each training pass before
+        they are decoded, in [0, 1). The others are scaled up.
     input_shape : tuple of int or None, default=None
         (n_steps, n_channels) of the rows of a table. None: one channel.
     vocabulary_size : int or None, default=None
@@ -110,6 +114,7 @@ class Recurrent(ShortcutMixin, Architecture):
     feedback: bool = False
     reverse_target: bool = True
     dropout: float = 0.0
+    code_dropout: float = 0.0
     input_shape: tuple | list | None = None
     vocabulary_size: int | None = None
     embedding_size: int = 64
@@ -124,6 +129,7 @@ class Recurrent(ShortcutMixin, Architecture):
         "feedback": ["boolean"],
         "reverse_target": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "code_dropout": [Interval(Real, 0, 1, closed="left")],
         "input_shape": [tuple, list, None],
         "vocabulary_size": [Interval(Integral, 2, None, closed="left"), None],
         "embedding_size": [Interval(Integral, 1, None, closed="left")],
@@ -150,6 +156,18 @@ class Recurrent(ShortcutMixin, Architecture):
         """Make the decoder; see :class:`Architecture`."""
         kind = FeedbackDecoder if self.feedback else RecurrentDecoder
         return kind(self, shape, n_components)
+
+    def set_origin(self, module, mean, scale, to_output) -> None:
+        """Start as if rows were centred and scaled; see :class:`Architecture`."""
+        decoder = module.decoder
+        shape = decoder.n_steps, decoder.n_channels
+        channels = of_channels(mean, shape, channels_last=True)
+        with torch.no_grad():
+            for cell in module.body.layers[0]:
+                absorb(cell.weight_ih_l0, cell.bias_ih_l0, channels, scale)
+            if module.body.appends_input:
+                absorb_path(module.head, mean, scale)
+            decoder.last.bias.add_(to_output(channels))
 
     def _n_path(self, shape):
         """Return the values of the linear path: what is fed back leaves no place."""

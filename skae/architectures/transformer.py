@@ -12,6 +12,7 @@ from skae._sklearn import Interval, StrOptions
 from skae.activations import ACTIVATION_CHOICES
 from skae.architectures.attention import Block, LearnedPositions, Patches, Sinusoids
 from skae.architectures.base import Architecture, SequenceDecoder
+from skae.architectures.origin import absorb, of_channels
 from skae.codecs import (
     Codec,
     TokensCodec,
@@ -69,6 +70,9 @@ class Transformer(Architecture):
     dropout : float, default=0.0
         Share of the values that are set to zero in what each half of a block adds, in
         each training pass, in [0, 1).
+    code_dropout : float, default=0.0
+        Share of the units of the code that are set to zero in each training pass before
+        they are decoded, in [0, 1). The others are scaled up.
     input_shape : tuple of int or None, default=None
         (n_steps, n_channels) of the rows of a table, or the three lengths of an image.
         None: series of one channel.
@@ -119,6 +123,7 @@ class Transformer(Architecture):
     positional_encoding: str = "sinusoidal"
     activation: str | type = "gelu"
     dropout: float = 0.0
+    code_dropout: float = 0.0
     input_shape: tuple | list | None = None
     channels_last: bool = False
     vocabulary_size: int | None = None
@@ -139,6 +144,7 @@ class Transformer(Architecture):
         "positional_encoding": [StrOptions({"sinusoidal", "learned"})],
         "activation": ACTIVATION_CHOICES,
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "code_dropout": [Interval(Real, 0, 1, closed="left")],
         "input_shape": [tuple, list, None],
         "channels_last": ["boolean"],
         "vocabulary_size": [Interval(Integral, 2, None, closed="left"), None],
@@ -173,6 +179,15 @@ class Transformer(Architecture):
             self.n_heads * n_positions**2,
             math.prod(patches.size) * max(n_outputs, self._step_width(patches)),
         )
+
+    def set_origin(self, module, mean, scale, to_output) -> None:
+        """Start as if rows were centred and scaled; see :class:`Architecture`."""
+        patches, embed = module.body.patches, module.body.embed
+        channels = of_channels(mean, patches.shape, not patches.channels_first)
+        of_patch = channels.repeat(math.prod(patches.patch_size))
+        with torch.no_grad():
+            absorb(embed.weight, embed.bias, of_patch, scale)
+            module.decoder.last.bias.add_(to_output(of_patch))
 
     @property
     def _feedforward(self):

@@ -31,6 +31,7 @@ from skae.predictor import Predictor
 from skae.roles.latent import LatentSpace
 from skae.roles.model import DataModel
 from skae.roles.modules import TorchModules
+from skae.roles.patterns import UnitPatterns
 from skae.roles.transformer import CodeTransformer
 from skae.training.budget import FEWEST_TO_SPLIT, still_falling
 from skae.training.devices import resolve_device
@@ -44,7 +45,9 @@ from skae.training.trainer import Trainer
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Objective):
+class BaseAutoencoder(
+    LatentSpace, UnitPatterns, TorchModules, DataModel, CodeTransformer, Objective
+):
     """Base of all autoencoders: an objective names its parts, `fit` is one recipe.
 
     A subclass overrides what it changes of :class:`Objective`.
@@ -130,7 +133,8 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         self.batch_size_, self.max_epochs_ = self._plan(len(train), valid is not None)
         trainer = self._trainer(samples)
         stopping = self._stopping(train, valid)
-        trainer.train(train, valid, epochs=self.max_epochs_, stopping=stopping)
+        epochs, schedule = self.max_epochs_, self.schedule
+        trainer.train(train, valid, epochs=epochs, stopping=stopping, schedule=schedule)
         self._record(trainer, samples, n_seen=0)
         self._warn_of_unfinished_training(trainer, samples)
         self._summarise(samples, rng, n_seen=0)
@@ -155,7 +159,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         # A stream of its own for each call: a pickle in between changes nothing.
         rng = np.random.default_rng([self.net_.seed, n_seen])
         try:
-            trainer.train(self._rows(samples), epochs=1, scheduled=False)
+            trainer.train(self._rows(samples), epochs=1)
             self._record(trainer, samples, n_seen)
             self._summarise(samples, rng, n_seen)
             check_summarised(self)
@@ -199,10 +203,8 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         if previous is None:
             self._fields = fields
             self.mean_, self.scale_ = fields.scaling.centre, fields.scaling.scale
-            self.n_components_ = self.n_components
-            if self.n_components == "auto":
-                n_features = samples.shape[1] if scales is None else scales.n_directions
-                self.n_components_ = self.defaults.n_components(n_features)
+            n_features = samples.shape[1] if scales is None else scales.n_directions
+            self.n_components_ = self._n_units(n_features)
             if wants_axes:
                 limit = self.n_components_ if share is None else None
                 axes, variances = principal_axes(
@@ -252,7 +254,8 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         }
         if self.corruption_ is not None:
             parameters["module__corruption"] = self.corruption_
-            parameters["module__columns"] = self._fields.statistics(columns)
+            statistics = self._fields.statistics(columns)
+            parameters["module__columns"] = statistics._replace(shape=self._codec.shape)
         for name, value in self._module_parameters().items():
             parameters[f"module__{name}"] = value
         for name, value in self._criterion_parameters().items():

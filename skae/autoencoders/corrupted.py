@@ -6,6 +6,10 @@ from torch import nn
 from skae.data.batch import Batch
 from skae.data.statistics import ColumnStatistics
 
+_ARRAYS = [
+    name for name in ColumnStatistics._fields if name not in ("conditional", "shape")
+]
+
 
 class Corrupt(nn.Module):
     """A :class:`Batch` to a corrupted one in training mode, itself otherwise.
@@ -23,9 +27,10 @@ class Corrupt(nn.Module):
         super().__init__()
         self.corruption = corruption
         self.generator = None
-        *statistics, self.conditional = columns
+        self.conditional, self.shape = columns.conditional, columns.shape
         # The recipe of the net holds them: they are no weights.
-        for name, values in zip(ColumnStatistics._fields, statistics, strict=False):
+        for name in _ARRAYS:
+            values = getattr(columns, name)
             if values is not None:
                 dtype = torch.int64 if name == "cell" else torch.float32
                 values = torch.tensor(values, dtype=dtype)
@@ -35,12 +40,17 @@ class Corrupt(nn.Module):
         """Return the batch, corrupted in training mode."""
         if not self.training:
             return batch
-        columns = [getattr(self, name) for name in ColumnStatistics._fields[:-1]]
+        columns = {name: getattr(self, name) for name in _ARRAYS}
         n_columns = batch.x.shape[1]
         if len(self.mean) != n_columns:
             n_times = n_columns // len(self.mean)
-            columns = [None if v is None else v.repeat(n_times) for v in columns]
-        columns = ColumnStatistics(*columns, self.conditional)
+            columns = {
+                name: None if values is None else values.repeat(n_times)
+                for name, values in columns.items()
+            }
+        columns = ColumnStatistics(
+            **columns, conditional=self.conditional, shape=self.shape
+        )
         corrupted = self.corruption.corrupt_batch(batch, columns, self.generator)
         if not isinstance(corrupted, Batch):
             raise TypeError(

@@ -18,9 +18,10 @@ class DenoisingAutoencoder(OutlierDetector, BaseAutoencoder):
 
     Parameters
     ----------
-    n_components : int, float or "auto", default="auto"
+    n_components : int, float, tuple of int or "auto", default="auto"
         Width of the code. A float in (0, 1): as many principal components as keep that
         share of the variance. "auto": half of the features, at most 32.
+        A tuple: the shape of maps, (n_channels, *size), under `Convolutional`.
     architecture : Architecture or None, default=None
         The network around the code; None is ``Dense()``. It is cloned, never changed.
     corruption : Corruption or None, default=None
@@ -47,8 +48,12 @@ class DenoisingAutoencoder(OutlierDetector, BaseAutoencoder):
         "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd", "lbfgs" or a
         class. Further arguments by ``net_params={"optimizer__betas": (0.9, 0.99)}``.
     learning_rate : float, default=1e-3
-        Where a schedule over the whole budget starts, half a cosine down to zero,
-        unless one of the `callbacks` is a skorch ``LRScheduler``.
+        Of the optimizer, where the `schedule` is 1.
+    schedule : {"cosine", "constant"} or callable, default="cosine"
+        Factor of the learning rate in each step of `fit`: half a cosine from 1 down to
+        0 over the whole budget, 1 throughout, or a function of the share of the budget
+        that is done, in [0, 1). A skorch ``LRScheduler`` among the `callbacks` takes
+        its place; `partial_fit` has none.
     weight_decay : float, default=0.0
         Decay of weights, not of biases, as the optimizer defines it.
     l1_penalty : float, default=0.0

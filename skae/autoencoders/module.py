@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from skae.activations import make_activation
+from skae.architectures.layers import CodeDropout
 from skae.autoencoders.corrupted import Corrupt
 
 
@@ -68,9 +69,12 @@ class AutoencoderModule(nn.Module):
         self.body = architecture.make_body(shape, n_inputs)
         _check_body(self.body, architecture)
         # As wide as what is decoded, for decoders that share its weights.
-        self.head = nn.Linear(self.body.n_outputs, n_inputs)
+        self.head = architecture.make_head(shape, self.body.n_outputs, n_inputs)
         self.code_activation = make_activation(code_activation, "code_activation")
         self.decoder = architecture.make_decoder(shape, n_inputs, self.body, self.head)
+        self.drop_code = None
+        if architecture.code_dropout:
+            self.drop_code = CodeDropout(architecture.code_dropout, n_components)
         if not isinstance(self.decoder, nn.Module):
             raise TypeError(
                 f"{type(architecture).__name__}.make_decoder must return a "
@@ -125,12 +129,13 @@ class AutoencoderModule(nn.Module):
         -------
         Tensor of shape (n, n_values)
         """
+        dropped = code if self.drop_code is None else self.drop_code(code)
         if not self.reads_rows:
-            return self.decoder(code)
+            return self.decoder(dropped)
         lengths = batch.lengths
         if lengths is None and self.lengths is not None:
             lengths = self.lengths(code)
-        return self.decoder(code, lengths, batch.x)
+        return self.decoder(dropped, lengths, batch.x)
 
     def lengths_of_codes(self, code, batch):
         """Return the lengths (n,) that codes tell, or None where all are the same."""

@@ -1,5 +1,6 @@
 """What an objective says of itself: its parts, its defaults, its start, its roles."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,7 +12,11 @@ from skae.architectures import Dense
 from skae.autoencoders.criterion import Criterion
 from skae.autoencoders.module import AutoencoderModule
 from skae.autoencoders.parameters import Parameters
-from skae.autoencoders.start import start_at_axes, start_at_mixed_axes
+from skae.autoencoders.start import (
+    start_at_axes,
+    start_at_mean_row,
+    start_at_mixed_axes,
+)
 from skae.codecs import made_codec
 from skae.data.fields import AxisScales
 from skae.data.rows import Rows
@@ -93,6 +98,11 @@ class Objective(Parameters):
 
         The architecture, `architecture_`, and what it makes of X, `_codec`, are known.
         """
+        if isinstance(self.n_components, tuple) and self.n_components:
+            names_channels = "code_channels" in self.architecture_.get_params()
+            if names_channels and self.architecture_.code_channels is None:
+                self.architecture_.set_params(code_channels=self.n_components[0])
+                self.architecture_._validate_params()
         kinds = self._codec.fields.kinds
         of_tokens = "token" in kinds
         default = self.defaults.loss_of_tokens if of_tokens else self.defaults.loss
@@ -122,6 +132,25 @@ class Objective(Parameters):
                 f"corruption={self.corruption_!r} leaves cells out of the loss, which "
                 f"{type(self).__name__} takes as a bound on the density of whole rows."
             )
+
+    def _n_units(self, n_features):
+        """Return the width of the code; a share of variance as it is."""
+        maps = self.architecture_.code_shape(self._codec.shape)
+        given = self.n_components
+        if maps is None:
+            if isinstance(given, tuple):
+                raise ValueError(
+                    f"n_components={given} is the shape of maps, which are the code of "
+                    f"Convolutional alone, not of {self.architecture_!r}."
+                )
+            return self.defaults.n_components(n_features) if given == "auto" else given
+        n_units = math.prod(maps)
+        if given not in ("auto", maps, n_units):
+            raise ValueError(
+                f"n_components={given} does not fit {self.architecture_!r}, whose "
+                f'codes have the shape {maps}: pass that, {n_units} or "auto".'
+            )
+        return n_units
 
     def _n_gaps(self, columns):
         """Return how many columns may have missing cells in training, or None."""
@@ -153,8 +182,9 @@ class Objective(Parameters):
         self._start_at_axes(start)
 
     def _start_at_axes(self, start, code_variances=None):
-        """Start at PCA where the network can; see :func:`start_at_axes`."""
+        """Start at PCA where the network can, see :func:`start_at_axes`, or a mean."""
         if not self._starts_at_axes():
+            self._start_at_mean_row(start)
             return
         if start.scales is not None:
             start_at_mixed_axes(
@@ -166,13 +196,25 @@ class Objective(Parameters):
                 code_variances,
             )
             return
-        start_at_axes(
+        got_there = start_at_axes(
             self.net_,
             self.architecture_,
             start.axes,
             self._first_rows(start.samples),
             start.columns.mean if self.mean_ is None else None,
             code_variances,
+        )
+        if not got_there:
+            self._start_at_mean_row(start)
+
+    def _start_at_mean_row(self, start):
+        """Start at the mean row where rows are not centred, as their loss asks."""
+        kinds = self._codec.fields.kinds
+        if self.mean_ is not None or not kinds <= {"number", "code"}:
+            return
+        rows = self._first_rows(start.samples)
+        start_at_mean_row(
+            self.net_, self.architecture_, start.columns, self.loss_, rows
         )
 
     def _callbacks(self):

@@ -1,6 +1,7 @@
 """The parameters that every autoencoder has, and what they may be."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
@@ -13,6 +14,7 @@ from skae.architectures import Architecture
 from skae.columns import Columns
 from skae.corruption import Corruption
 from skae.losses import LOSSES, Loss
+from skae.training.budget import SCHEDULES
 from skae.training.optimizers import OPTIMIZERS
 
 
@@ -20,7 +22,7 @@ from skae.training.optimizers import OPTIMIZERS
 class Parameters(BaseEstimator):
     """Network, loss, training, device: documented in each estimator."""
 
-    n_components: int | float | str = field(default="auto", kw_only=False)
+    n_components: int | float | str | tuple = field(default="auto", kw_only=False)
     architecture: Architecture | None = None
     corruption: Corruption | None = None
     columns: Columns | None = None
@@ -30,6 +32,7 @@ class Parameters(BaseEstimator):
     batch_size: int | str = "auto"
     optimizer: str | type = "adam"
     learning_rate: float = 1e-3
+    schedule: str | Callable = "cosine"
     weight_decay: float = 0.0
     l1_penalty: float = 0.0
     early_stopping: bool | str = "auto"
@@ -47,6 +50,7 @@ class Parameters(BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
             Interval(RealNotInt, 0, 1, closed="neither"),
             StrOptions({"auto"}),
+            tuple,
         ],
         "architecture": [Architecture, None],
         "corruption": [Corruption, None],
@@ -63,6 +67,7 @@ class Parameters(BaseEstimator):
         ],
         "optimizer": [StrOptions(set(OPTIMIZERS)), type],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "schedule": [StrOptions(set(SCHEDULES)), callable],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "l1_penalty": [Interval(Real, 0, None, closed="left")],
         "early_stopping": ["boolean", StrOptions({"auto"})],

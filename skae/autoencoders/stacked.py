@@ -25,9 +25,9 @@ _LAYERS = (
 )
 # What a layer that is not given takes from the stack.
 _HANDED_DOWN = (
-    "max_epochs", "batch_size", "optimizer", "learning_rate", "weight_decay",
-    "l1_penalty", "early_stopping", "validation_fraction", "patience", "verbose",
-    "net_params",
+    "max_epochs", "batch_size", "optimizer", "learning_rate", "schedule",
+    "weight_decay", "l1_penalty", "early_stopping", "validation_fraction", "patience",
+    "verbose", "net_params",
 )  # fmt: skip
 
 
@@ -45,9 +45,9 @@ class StackedAutoencoder(OutlierDetector, BaseAutoencoder):
         Width of the code. A float in (0, 1): as many principal components as keep that
         share of the variance. "auto": half of the features, at most 32.
     architecture : Architecture or None, default=None
-        A `Dense` network without `norm`; its sizes are those of the layers. None is
-        ``Dense()``. Its linear path, where it has one, starts at zero. It is cloned,
-        never changed.
+        A `Dense` network without `norm` and `decoder_sizes`; its sizes are those of the
+        layers. None is ``Dense()``. Its linear path, where it has one, starts at zero.
+        It is cloned, never changed.
     corruption : Corruption or None, default=None
         What training does to each row before it is encoded, the target being the clean
         row; None leaves it as it is. Cloned, never changed.
@@ -72,8 +72,12 @@ class StackedAutoencoder(OutlierDetector, BaseAutoencoder):
         "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd", "lbfgs" or a
         class. Further arguments by ``net_params={"optimizer__betas": (0.9, 0.99)}``.
     learning_rate : float, default=1e-3
-        Where a schedule over the whole budget starts, half a cosine down to zero,
-        unless one of the `callbacks` is a skorch ``LRScheduler``.
+        Of the optimizer, where the `schedule` is 1.
+    schedule : {"cosine", "constant"} or callable, default="cosine"
+        Factor of the learning rate in each step of `fit`: half a cosine from 1 down to
+        0 over the whole budget, 1 throughout, or a function of the share of the budget
+        that is done, in [0, 1). A skorch ``LRScheduler`` among the `callbacks` takes
+        its place; `partial_fit` has none.
     weight_decay : float, default=0.0
         Decay of weights, not of biases, as the optimizer defines it.
     l1_penalty : float, default=0.0
@@ -215,6 +219,11 @@ class StackedAutoencoder(OutlierDetector, BaseAutoencoder):
             raise ValueError(
                 f"norm={self.architecture_.norm!r} of architecture cannot be stacked: "
                 "layers are trained one by one without it. Set norm=None."
+            )
+        if self.architecture_.decoder_sizes is not None:
+            raise ValueError(
+                f"decoder_sizes={self.architecture_.decoder_sizes!r} of architecture "
+                "cannot be stacked: layers have decoders of their own. Set None."
             )
         if self.warm_start and not self.fine_tune:
             raise ValueError(

@@ -2,9 +2,13 @@
 
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
+from skae.activations import INVERSES
 from skae.data.batch import over_cells
+
+_MARGIN = 0.01  # of a range, or of a deviation, that a mean keeps from its end
 
 
 def start_at_axes(net, architecture, axes, rows, centre, variances=None):
@@ -23,6 +27,11 @@ def start_at_axes(net, architecture, axes, rows, centre, variances=None):
     variances : ndarray of shape (n_axes,) or None
         Of the rows along the axes, where codes are to have a variance of 1; None leaves
         them the lengths that they have.
+
+    Returns
+    -------
+    bool
+        Whether it got there: the weights are as they were before if not.
     """
     module = net.module_
     random_start = net.weights()
@@ -42,8 +51,42 @@ def start_at_axes(net, architecture, axes, rows, centre, variances=None):
         spread = _mean_square(centred, batch)
     if not error <= 1.01 * of_pca + 1e-5 * spread:
         net.load_weights(random_start)
-        return
+        return False
     net.criterion_.start_dispersion(float(error))
+    return True
+
+
+def start_at_mean_row(net, architecture, columns, loss, rows):
+    """Start at the mean row, where rows are not centred, if that is the better start.
+
+    A network that has to learn the mean from 0 first does so by its units too, and many
+    never speak again.
+
+    Parameters
+    ----------
+    net : Net
+    architecture : Architecture
+    columns : Columns
+        Of the training rows, or of their channels.
+    loss : Loss
+        Of rows of X.
+    rows : Rows
+        Training rows to compare the starts on.
+    """
+    inverse = INVERSES.get(type(loss.activation()))
+    scale = float(np.sqrt(columns.variance.mean()))
+    if inverse is None or not scale:
+        return
+    lowest, highest = loss.target_range
+    # Away from the ends of the range, where a slope is left.
+    margin = _MARGIN * (highest - lowest if highest - lowest < np.inf else scale)
+
+    def to_output(means):
+        return inverse(means.clamp(lowest + margin, highest - margin))
+
+    mean = torch.tensor(columns.mean).to(net.module_.head.weight)
+    with kept_if_better(net, rows):
+        architecture.set_origin(net.module_, mean, scale, to_output)
 
 
 def _size(axes, variances):
@@ -111,7 +154,9 @@ def _mean_square(residuals, batch):
 @contextmanager
 def kept_if_better(net, rows):
     """Undo what happens to the weights in the block if the rows cost more by it."""
-    before, weights = net.row_losses(rows).mean(), net.weights()
+    weights = net.weights()
+    before = net.row_losses(rows).mean()
+    net.load_weights(weights)  # what a selection has learned of the rows by it
     yield
     net.ready()
     if not net.row_losses(rows).mean() <= before:

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 from sklearn.utils import check_array
@@ -25,6 +26,27 @@ _TEMPORAL = (
     "such as days since a date (skrub's DatetimeEncoder makes their parts), or leave "
     "them out."
 )
+
+
+def check_pair(name, pair, lowest=-np.inf):
+    """Raise ValueError unless a parameter is a low and a high number, in order.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter, for the message.
+    pair : tuple or list
+    lowest : float
+        No number may be below.
+    """
+    numbers = [value for value in pair if isinstance(value, Real)]
+    ordered = [lowest, *numbers]
+    if not len(pair) == len(numbers) == 2 or ordered != sorted(ordered):
+        floor = "" if lowest == -np.inf else f", of at least {lowest:g}"
+        raise ValueError(
+            f"{name} must be a pair of a lowest and a highest number{floor}. Got "
+            f"{pair!r}."
+        )
 
 
 def as_table(estimator, X, *, reset=False, name="X"):

@@ -259,4 +259,5 @@ class Fields:
             neutral=neutral,
             cell=self.cells,
             conditional=self.scaling.conditional,
+            unit=np.broadcast_to(1 / np.float64(scale), centre.shape),
         )

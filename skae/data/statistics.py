@@ -53,6 +53,16 @@ class ColumnStatistics(NamedTuple):
     neutral: object  # what stands for a missing cell
     cell: object = None  # the one that each value is of; None: each is one of its own
     conditional: object = None  # the `Conditional` that tells it instead, if any
+    unit: object = None  # what 1 of X is; None: 1
+    shape: object = None  # of a row, a tuple; None: that of a table
+
+    def in_units(self, x):
+        """Return rows that the network sees in the units of X."""
+        return (x - self.zero) / self.unit
+
+    def of_units(self, x):
+        """Return rows in the units of X as the network sees them."""
+        return x * self.unit + self.zero
 
     def filled(self, x, observed, hidden):
         """Return rows with what stands for missing cells where cells were hidden.

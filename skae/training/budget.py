@@ -1,6 +1,7 @@
 """The rules behind ``"auto"``, the schedule, and whether the budget was enough."""
 
 import math
+from numbers import Real
 
 import numpy as np
 
@@ -72,27 +73,56 @@ def learning_rate_factor(done):
     return 0.5 * (1 + math.cos(math.pi * done))
 
 
+def constant_factor(done):
+    """Return the factor of the learning rate: 1."""
+    return 1.0
+
+
+SCHEDULES = {"cosine": learning_rate_factor, "constant": constant_factor}
+
+
 class Schedule:
-    """The learning rate of each step: :func:`learning_rate_factor` of the whole budget.
+    """The learning rate of each step: a factor for the share of the budget done.
 
     Parameters
     ----------
     learning_rate : float
-        Where it starts.
+        What the factor is of.
     n_steps : int
         How many there will be.
+    factor : str or callable
+        One of `SCHEDULES`, or a function of the share that is done, in [0, 1).
+
+    Raises
+    ------
+    ValueError
+        If the factor is no number of at least 0: of the first or the last step before
+        any is taken, of others in theirs.
     """
 
-    def __init__(self, learning_rate, n_steps):
+    def __init__(self, learning_rate, n_steps, factor="cosine"):
         self.learning_rate = learning_rate
         self.n_steps = n_steps
         self.n_done = 0
+        self._factor = SCHEDULES[factor] if isinstance(factor, str) else factor
+        for n_done in {0, n_steps - 1}:
+            self._rate(n_done / n_steps)
 
     def next_rate(self):
         """Return the rate of the next step."""
         done = self.n_done / self.n_steps
         self.n_done += 1
-        return self.learning_rate * learning_rate_factor(done)
+        return self._rate(done)
+
+    def _rate(self, done):
+        factor = self._factor(done)
+        is_number = isinstance(factor, Real) and not isinstance(factor, bool)
+        if not is_number or not 0 <= factor < math.inf:
+            raise ValueError(
+                "schedule must return a factor of the learning rate, a number of at "
+                f"least 0. It returned {factor!r} for a share of {done:.3g} done."
+            )
+        return self.learning_rate * float(factor)
 
 
 def split_rows(n_rows, fraction, early_stopping, rng):

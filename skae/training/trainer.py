@@ -40,7 +40,7 @@ class Trainer:
         self.interrupted = False
         net.batch_size = batch_size
 
-    def train(self, rows, valid=None, *, epochs, stopping=None, scheduled=True):
+    def train(self, rows, valid=None, *, epochs, stopping=None, schedule=None):
         """Train for `epochs` passes over `rows`.
 
         Parameters
@@ -49,8 +49,9 @@ class Trainer:
         epochs : int
         stopping : EarlyStopping or None
             Watches the validation rows.
-        scheduled : bool
-            Whether the learning rate falls, unless the user's callbacks set it.
+        schedule : str, callable or None
+            Factor of the learning rate, see :class:`Schedule`, unless the user's
+            callbacks set the rate. None is a pass of a stream, at a constant rate.
 
         Raises
         ------
@@ -69,9 +70,10 @@ class Trainer:
         net.enough = False
         net.watched = _listens(net.callbacks_, "on_batch_begin", "on_batch_end")
         net.takes_whole_steps = _needs_whole_steps(net)
-        if scheduled and not has_schedule:
-            net.schedule = Schedule(net.lr, epochs * len(net.get_iterator(rows)))
-        elif not scheduled:  # a schedule before may have left it near zero
+        if schedule is not None and epochs and not has_schedule:
+            n_steps = epochs * len(net.get_iterator(rows))
+            net.schedule = Schedule(net.lr, n_steps, schedule)
+        elif schedule is None:  # a schedule before may have left it near zero
             net.set_rate(net.lr)
             del net.history[: -_MOST_EPOCHS + 1]
         if net.flat is not None:

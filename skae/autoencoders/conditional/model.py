@@ -36,6 +36,7 @@ class ConditionalModel(EvidenceExplainer, ConditionInference):
 
     def _start(self, start):
         if not self.architecture_.has_linear_start(self._codec.shape):
+            self._start_at_mean_row(start)
             return
         start_at_conditions(
             self.net_,

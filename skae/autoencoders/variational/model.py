@@ -87,6 +87,7 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
 
     def _start(self, start):
         if not self._starts_at_axes():
+            self._start_at_mean_row(start)
             return
         X, columns, scales = start.samples.X, start.columns, start.scales
         rng = np.random.default_rng(self.net_.seed)

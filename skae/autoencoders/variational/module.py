@@ -36,11 +36,14 @@ class VariationalModule(AutoencoderModule):
         Of :class:`AutoencoderModule`.
     """
 
-    def __init__(self, n_draws=1, *, n_components, **kwargs):
-        super().__init__(n_components=n_components, **kwargs)
+    def __init__(self, n_draws=1, *, architecture, shape, n_components, **kwargs):
+        super().__init__(architecture, shape, n_components, **kwargs)
         self.n_draws = n_draws
         self.generator = None
-        self.log_variance = zeroed(nn.Linear(self.body.n_outputs, n_components))
+        n_outputs = self.body.n_outputs
+        self.log_variance = zeroed(
+            architecture.make_head(shape, n_outputs, n_components)
+        )
 
     def posterior(self, batch):
         """Return the means and the log-variances, each of shape (n, n_components)."""
