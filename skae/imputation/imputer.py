@@ -20,15 +20,11 @@ from skae._sklearn import (
     is_scalar_nan,
     output_of,
 )
-from skae.architectures import Dense
 from skae.autoencoders.base import BaseAutoencoder
-from skae.autoencoders.denoising import DenoisingAutoencoder
-from skae.autoencoders.variational import VariationalAutoencoder
 from skae.autoencoders.variational.model import VariationalModel
 from skae.codecs import MixedCodec, is_mixed
 from skae.codecs.frames import filled_frame
 from skae.columns import Columns
-from skae.corruption import HiddenCells
 from skae.data.checks import as_table, check_names
 from skae.data.fields import UNBOUNDED
 from skae.data.frames import (
@@ -39,20 +35,17 @@ from skae.data.frames import (
     part_of_frame,
 )
 from skae.imputation.cells import (
-    RATE,
     draws,
     held_out,
     linear_means,
     means,
     trusted_share,
 )
+from skae.imputation.defaults import default, drawing_default
 from skae.imputation.levels import columns_of_few_values, with_levels
 from skae.losses import make_loss
 from skae.training.seeds import draw_seed
 
-_STEPS = 2000
-_STEPS_PER_ROW = 5  # at most
-_BATCH_SIZE = 128
 _ROUNDING = 1e-12  # of a column's mean, which is no spread
 
 
@@ -300,7 +293,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     def _resolved(self, n_rows, n_columns):
         """Return the estimator to clone, or say why it cannot fill cells."""
         if self.estimator is None:
-            make = _drawing_default if self.sample_posterior else _default
+            make = drawing_default if self.sample_posterior else default
             return make(n_rows, max(n_columns, 1))
         name = type(self.estimator).__name__
         if self.sample_posterior and not isinstance(self.estimator, VariationalModel):
@@ -365,34 +358,3 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = is_scalar_nan(self.missing_values)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _default(n_rows, n_columns):
-    """Return the estimator that fills with means."""
-    return DenoisingAutoencoder(
-        n_columns,
-        architecture=Dense((256,)),
-        corruption=HiddenCells(RATE, counted="hidden"),
-        optimizer="adamw",
-        learning_rate=5e-3,
-        weight_decay=0.01,
-        batch_size=_BATCH_SIZE,
-        max_epochs=_epochs(n_rows),
-        early_stopping=False,
-        contamination=None,
-    )
-
-
-def _drawing_default(n_rows, n_columns):
-    """Return the estimator that fills with draws."""
-    return VariationalAutoencoder(
-        corruption=HiddenCells(RATE),
-        batch_size=_BATCH_SIZE,
-        max_epochs=_epochs(n_rows),
-        contamination=None,
-    )
-
-
-def _epochs(n_rows):
-    steps = -(-n_rows // min(n_rows, _BATCH_SIZE))
-    return max(1, min(_STEPS, _STEPS_PER_ROW * n_rows) // steps)
