@@ -39,6 +39,7 @@ from skae.imputation.cells import (
     held_out,
     linear_means,
     means,
+    plausible_range,
     trusted_share,
 )
 from skae.imputation.defaults import default, drawing_default
@@ -59,7 +60,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     their mean over codes weighted by importance (Mattei and Frellsen 2019). Observed
     cells stay as they are. By default the start is the mean of a missing cell under a
     normal distribution of the rows, which a network leaves for what fills hidden cells
-    better.
+    better. Means of numbers are at most a standard deviation beyond those observed.
 
     Parameters
     ----------
@@ -163,6 +164,11 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         if self._codec is None:
             rows = self._learn_scale(rows, estimator)
         self.estimators_, self._trust = [], 1.0
+        is_number = True
+        if self._codec is not None:
+            is_number = self._codec.fields.of_kind("number", "count")
+        if 0 not in rows.shape:
+            self._range = plausible_range(rows, is_number)
         parts = [None] * self.n_estimators
         rng = np.random.default_rng(draw_seed(self.random_state_))
         if self.estimator is None and not self.sample_posterior:
@@ -318,7 +324,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         if np.any(self._trust < 1):
             linear = np.mean([linear_means(one, x) for one in self.estimators_], axis=0)
             values = linear + self._trust * (values - linear)
-        return values
+        return np.clip(values, *(bound.astype(x.dtype) for bound in self._range))
 
     def _filled_frame(self, X, missing, gaps):
         """Return a frame with values in missing cells, levels among them."""
