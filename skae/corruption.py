@@ -316,6 +316,11 @@ class HiddenCells(Corruption):
     counted : {"all", "hidden"}, default="all"
         Which observed cells count in the loss of training: all, or those hidden alone,
         where it is these that matter, as for an imputer. Not in a bound on a density.
+    n_patterns : int or None, default=None
+        How many times cells are drawn to hide, of each training row: in so many epochs,
+        whose corrupted rows are kept and taken again in turn in those after, as what
+        stands for a missing cell costs more than a step of a small network. None draws
+        in every epoch; so do large data, of which no copy is kept.
 
     References
     ----------
@@ -336,6 +341,7 @@ class HiddenCells(Corruption):
     _: KW_ONLY
     pattern: str = "random"
     counted: str = "all"
+    n_patterns: int | None = None
 
     kinds = _EVERY_TABLE
     hides_cells = True
@@ -344,6 +350,7 @@ class HiddenCells(Corruption):
         "rate": [_SHARE, tuple, list],
         "pattern": [StrOptions({"random", "rows"})],
         "counted": [StrOptions({"all", "hidden"})],
+        "n_patterns": [Interval(Integral, 1, None, closed="left"), None],
     }
 
     def _validate_params(self):

@@ -98,6 +98,22 @@ def test_new_rows_one_at_a_time(table):
     assert np.isfinite(empty).all()
 
 
+def test_a_strange_cell_takes_no_other_anywhere(table):
+    _, gaps, _ = table
+    imputer = _quick().fit(gaps)
+    row = np.nanmax(gaps, axis=0)[None]
+    row[0, 1:3] = 1e9, np.nan
+    low, high = np.nanmin(gaps[:, 2]), np.nanmax(gaps[:, 2])
+    deviation = np.nanstd(gaps[:, 2])
+    filled = imputer.transform(row)[0, 2]
+    assert low - deviation <= filled + 1e-3 * deviation
+    assert filled <= high + 1.001 * deviation
+    unbounded = imputer.estimators_[0].reconstruct(
+        np.where(np.isnan(row), np.nan, (row - imputer._centre) / imputer._scale)
+    )
+    assert abs(unbounded[0, 2]) > 100  # what the estimator alone would say
+
+
 def test_another_mark_of_missing_cells_and_integers(table):
     X, _, missing = table
     whole = np.rint(X * [10, 1, 1, 1000, 10]).astype(np.int64)

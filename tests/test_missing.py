@@ -25,6 +25,7 @@ from skae import (
     Transformer,
     VariationalAutoencoder,
 )
+from skae.autoencoders.corrupted import Corrupt
 from skae.data.batch import Batch
 from skae.data.conditional import fitted_conditional
 from skae.data.samples import Samples
@@ -397,6 +398,57 @@ def test_hidden_cells_train_what_stands_for_them(small):
         2, corruption=HiddenCells(), early_stopping=False, **SHARED
     ).fit(small)
     assert (model.net_.module_.missing != 0).all()
+
+
+def _remembering(n_patterns):
+    """Return what hides cells of ten rows of 30, with a memory."""
+    columns = [np.zeros(30)] * 6 + [None] * 2
+    corrupt = Corrupt(HiddenCells(0.5, n_patterns=n_patterns), columns)
+    corrupt.generator = make_generator(0)
+    corrupt.remember(10)
+    return corrupt
+
+
+def _of_epochs(n_epochs, n_patterns):
+    """Return what is observed of ten rows in each epoch, each with an order."""
+    corrupt = _remembering(n_patterns)
+    x, epochs = torch.arange(300.0).reshape(10, 30) + 1, []
+    for epoch in range(n_epochs):
+        order = torch.randperm(10, generator=make_generator(epoch))
+        observed = torch.empty(10, 30, dtype=torch.bool)
+        for number in order.split(4):
+            batch = corrupt(Batch(x[number], number=number))
+            assert torch.equal(batch.x, x[number] * batch.observed)
+            observed[number] = batch.observed
+        epochs.append(observed)
+    return epochs
+
+
+def test_hidden_cells_of_some_epochs_are_taken_again():
+    one, other, *later = _of_epochs(5, n_patterns=2)
+    assert not torch.equal(one, other)
+    for epoch, expected in zip(later, (one, other, one), strict=True):
+        assert torch.equal(epoch, expected)
+    corrupt = _remembering(1)
+    batch = Batch(torch.ones(10, 30))  # of rows without numbers, as in validation
+    assert not torch.equal(corrupt(batch).observed, corrupt(batch).observed)
+
+
+def test_patterns_as_many_as_epochs_are_patterns_drawn(small):
+    def losses(n_patterns):
+        corruption = HiddenCells(0.5, n_patterns=n_patterns)
+        model = Autoencoder(2, corruption=corruption, random_state=0, max_epochs=4)
+        model.set_params(early_stopping=False, batch_size=16).fit(small)
+        assert model.net_.module_.corrupt.memory is None
+        return [epoch["train_loss"] for epoch in model.history_]
+
+    drawn = losses(None)
+    assert losses(4) == drawn
+    again = losses(2)
+    assert again[:2] == drawn[:2]
+    assert again[2:] != drawn[2:]
+    with pytest.raises(ValueError, match="n_patterns"):
+        losses(0)
 
 
 # -- what is refused

@@ -23,6 +23,8 @@ class Batch(NamedTuple):
         What the output is compared with; None is x.
     weight : Tensor of shape (n_samples,), or None
         How much each row counts; None is all alike.
+    number : int Tensor of shape (n_samples,), or None
+        Which of the training rows each is, where a part of the network asks for it.
     """
 
     x: torch.Tensor | None = None
@@ -31,6 +33,7 @@ class Batch(NamedTuple):
     condition: torch.Tensor | None = None
     target: torch.Tensor | None = None
     weight: torch.Tensor | None = None
+    number: torch.Tensor | None = None
 
     @property
     def n_samples(self):

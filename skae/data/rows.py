@@ -110,6 +110,12 @@ class Rows(torch.utils.data.Dataset):
         self._copy = Batch.joined(parts)
         return self
 
+    def numbered(self):
+        """Tell in batches which row each is, where a copy of all rows is kept."""
+        if self._copy is not None:
+            number = torch.arange(len(self), device=self.device)
+            self._copy = self._copy._replace(number=number)
+
     def _room(self):
         if self.device.type == "cuda":
             return _DEVICE_SHARE * torch.cuda.mem_get_info(self.device)[0]

@@ -10,6 +10,7 @@ from skae.training.seeds import make_generator
 RATE = (0.1, 0.5)  # of cells hidden, of a row
 _ROWS_JUDGED = 500
 _N_DRAWS = 100  # of the code of a row
+_BEYOND = 1.0  # standard deviations, at most, that means leave what was observed
 
 
 def held_out(n_rows, rng):
@@ -17,6 +18,28 @@ def held_out(n_rows, rng):
     if n_rows < FEWEST_TO_SPLIT:
         return None
     return rng.permutation(n_rows)[: max(10, n_rows // 10)]
+
+
+def plausible_range(rows, is_number):
+    """Return the lowest and the highest mean of each value: about those observed.
+
+    A row with a cell far from all that were trained on would be taken anywhere.
+
+    Parameters
+    ----------
+    rows : ndarray or Mixed of shape (n_samples, n_values)
+        NaN where a cell is missing; no value is always missing.
+    is_number : ndarray of bool of shape (n_values,), or bool
+        Others have no bounds.
+
+    Returns
+    -------
+    low, high : ndarray of shape (n_values,)
+    """
+    x = dense_rows(rows, slice(None))
+    margin = _BEYOND * np.nanstd(x, axis=0)
+    low = np.where(is_number, np.nanmin(x, axis=0) - margin, -np.inf)
+    return low, np.where(is_number, np.nanmax(x, axis=0) + margin, np.inf)
 
 
 def trusted_share(estimators, rows, parts, rng):

@@ -20,15 +20,11 @@ from skae._sklearn import (
     is_scalar_nan,
     output_of,
 )
-from skae.architectures import Dense
 from skae.autoencoders.base import BaseAutoencoder
-from skae.autoencoders.denoising import DenoisingAutoencoder
-from skae.autoencoders.variational import VariationalAutoencoder
 from skae.autoencoders.variational.model import VariationalModel
 from skae.codecs import MixedCodec, is_mixed
 from skae.codecs.frames import filled_frame
 from skae.columns import Columns
-from skae.corruption import HiddenCells
 from skae.data.checks import as_table, check_names
 from skae.data.fields import UNBOUNDED
 from skae.data.frames import (
@@ -39,20 +35,18 @@ from skae.data.frames import (
     part_of_frame,
 )
 from skae.imputation.cells import (
-    RATE,
     draws,
     held_out,
     linear_means,
     means,
+    plausible_range,
     trusted_share,
 )
+from skae.imputation.defaults import default, drawing_default
 from skae.imputation.levels import columns_of_few_values, with_levels
 from skae.losses import make_loss
 from skae.training.seeds import draw_seed
 
-_STEPS = 2000
-_STEPS_PER_ROW = 5  # at most
-_BATCH_SIZE = 128
 _ROUNDING = 1e-12  # of a column's mean, which is no spread
 
 
@@ -66,7 +60,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     their mean over codes weighted by importance (Mattei and Frellsen 2019). Observed
     cells stay as they are. By default the start is the mean of a missing cell under a
     normal distribution of the rows, which a network leaves for what fills hidden cells
-    better.
+    better. Means of numbers are at most a standard deviation beyond those observed.
 
     Parameters
     ----------
@@ -170,6 +164,11 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         if self._codec is None:
             rows = self._learn_scale(rows, estimator)
         self.estimators_, self._trust = [], 1.0
+        is_number = True
+        if self._codec is not None:
+            is_number = self._codec.fields.of_kind("number", "count")
+        if 0 not in rows.shape:
+            self._range = plausible_range(rows, is_number)
         parts = [None] * self.n_estimators
         rng = np.random.default_rng(draw_seed(self.random_state_))
         if self.estimator is None and not self.sample_posterior:
@@ -300,7 +299,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
     def _resolved(self, n_rows, n_columns):
         """Return the estimator to clone, or say why it cannot fill cells."""
         if self.estimator is None:
-            make = _drawing_default if self.sample_posterior else _default
+            make = drawing_default if self.sample_posterior else default
             return make(n_rows, max(n_columns, 1))
         name = type(self.estimator).__name__
         if self.sample_posterior and not isinstance(self.estimator, VariationalModel):
@@ -325,7 +324,7 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         if np.any(self._trust < 1):
             linear = np.mean([linear_means(one, x) for one in self.estimators_], axis=0)
             values = linear + self._trust * (values - linear)
-        return values
+        return np.clip(values, *(bound.astype(x.dtype) for bound in self._range))
 
     def _filled_frame(self, X, missing, gaps):
         """Return a frame with values in missing cells, levels among them."""
@@ -365,34 +364,3 @@ class AutoencoderImputer(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = is_scalar_nan(self.missing_values)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _default(n_rows, n_columns):
-    """Return the estimator that fills with means."""
-    return DenoisingAutoencoder(
-        n_columns,
-        architecture=Dense((256,)),
-        corruption=HiddenCells(RATE, counted="hidden"),
-        optimizer="adamw",
-        learning_rate=5e-3,
-        weight_decay=0.01,
-        batch_size=_BATCH_SIZE,
-        max_epochs=_epochs(n_rows),
-        early_stopping=False,
-        contamination=None,
-    )
-
-
-def _drawing_default(n_rows, n_columns):
-    """Return the estimator that fills with draws."""
-    return VariationalAutoencoder(
-        corruption=HiddenCells(RATE),
-        batch_size=_BATCH_SIZE,
-        max_epochs=_epochs(n_rows),
-        contamination=None,
-    )
-
-
-def _epochs(n_rows):
-    steps = -(-n_rows // min(n_rows, _BATCH_SIZE))
-    return max(1, min(_STEPS, _STEPS_PER_ROW * n_rows) // steps)

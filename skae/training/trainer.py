@@ -8,6 +8,7 @@ import torch
 from skorch.callbacks import EpochTimer, LRScheduler
 from skorch.helper import predefined_split
 
+from skae.data.rows import Batches
 from skae.training.budget import Schedule
 from skae.training.interrupts import Enough, is_from_outside, pressed_again
 from skae.training.net import DIVERGED
@@ -78,6 +79,10 @@ class Trainer:
             del net.history[: -_MOST_EPOCHS + 1]
         if net.flat is not None:
             net.flat.link()
+        remembering = _remembering(net, epochs)
+        for part in remembering:
+            rows.numbered()
+            part.remember(len(rows))
         try:
             with self._draws():
                 net.notify("on_train_begin", X=rows, y=None)
@@ -95,6 +100,8 @@ class Trainer:
         finally:
             net.callbacks_ = own
             net.train_split = None
+            for part in remembering:
+                part.forget()
             net.ready()
         for name, parameter in net.get_all_learnable_params():
             if not torch.isfinite(parameter).all():
@@ -123,6 +130,14 @@ class Trainer:
         if torch.device(self.net.device).type == "cpu":
             return OwnDraws(make_generator(seed))
         return global_draws(seed, self.net.device)
+
+
+def _remembering(net, epochs):
+    """Return the parts of a net that keep rows of an epoch for later ones."""
+    if net.iterator_train is not Batches:  # of which each row comes once in an epoch
+        return []
+    parts = [part for part in net.module_.modules() if hasattr(part, "remember")]
+    return [part for part in parts if (part.n_patterns or epochs) < epochs]
 
 
 def _needs_whole_steps(net):
