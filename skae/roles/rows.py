@@ -219,7 +219,6 @@ class _InTurn(nn.Module):
         ranked = [_ranked(*cell) for cell in zip(sizes, are_numbers, strict=True)]
         constants = {
             "firsts": sizes.cumsum(0) - sizes,
-            "cell": torch.repeat_interleave(torch.arange(n_cells), sizes),
             "ranked": torch.cat(ranked),
             "log_shares": log_shares,
             "shrunk": torch.arange(1, n_cells + 1).rsqrt().unsqueeze(1),
@@ -250,7 +249,8 @@ class _InTurn(nn.Module):
 
     def _of_levels(self, own, ranked):
         """Return a vector for each level: its own, and what its rank makes of it."""
-        return own + torch.einsum("lr,lrw->lw", self.ranked, ranked[self.cell])
+        parts = (own.split(self.sizes), self.ranked.split(self.sizes), ranked)
+        return torch.cat([torch.addmm(*part) for part in zip(*parts, strict=True)])
 
     def _start(self, conditions):
         """Return what each cell is told by conditions, (n, n_cells, width)."""
