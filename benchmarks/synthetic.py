@@ -184,7 +184,6 @@ MAKERS = {
     "skae, prior": lambda: Ours("prior"),
     "skae, mixture": lambda: Ours("mixture"),
     "skae, defaults": Ours,
-    "skae, defaults, given the label": lambda: OursOfLabels("auto"),
     "skae, settings, mixture": lambda: Ours("mixture", **SETTINGS),
     "skae, settings, flow": lambda: Ours("flow", **SETTINGS),
     "skae, settings, flow, given the label": lambda: OursOfLabels("flow", **SETTINGS),
