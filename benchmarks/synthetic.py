@@ -45,7 +45,7 @@ PUBLISHED = {  # Kotelnikov et al. 2023, tuned CatBoost
     "published: SMOTE": 0.9104,
     "published: TVAE": 0.9017,
 }
-# What docs/synthetic.rst tells to choose.
+# What docs/synthetic.rst tells to choose where codes are to be drawn.
 SETTINGS = dict(
     columns=Columns(transform="quantile"),
     loss=Gaussian(variance="per_feature"),
@@ -182,6 +182,7 @@ MAKERS = {
     "SMOTE": Smote,
     "Gaussian copula": Copula,
     "skae, prior": lambda: Ours("prior"),
+    "skae, mixture": lambda: Ours("mixture"),
     "skae, defaults": Ours,
     "skae, settings, mixture": lambda: Ours("mixture", **SETTINGS),
     "skae, settings, flow": lambda: Ours("flow", **SETTINGS),

@@ -65,6 +65,8 @@ TRUSTED_TYPES = (
     "skae.losses.network.NetworkLoss",
     "skae.losses.network.UnscaledLoss",
     "skae.roles.flow.CodeFlow",
+    "skae.roles.levels.Levels",
+    "skae.roles.rows.RowDensity",
     "skae.roles.thresholds.Reference",
     "skae.training.net.Net",
     # the classes that a net is made of anew

@@ -174,9 +174,26 @@ class MixedCodec(Codec):
         return Mixed(
             _stacked(numbers, len(series), working_dtype(of_numbers)),
             _stacked(codes, len(series), of_codes),
-            n_levels[order][n_levels[order] > 0],
+            self.n_levels,
             self._places,
         )
+
+    @property
+    def n_levels(self):
+        """Levels of each category, in the order of the flat rows."""
+        n_levels = np.array([reader.n_levels for reader in self._readers])
+        n_levels = n_levels[np.argsort(self._places)]
+        return n_levels[n_levels > 0]
+
+    @property
+    def order(self):
+        """Where the cells of the user's columns are, among those of the flat rows."""
+        return self._places
+
+    def of_cells(self, cells):
+        """Return :class:`Mixed` rows whose numbers and levels stand side by side."""
+        numbers, codes = np.split(cells, [len(self.names) - len(self.n_levels)], axis=1)
+        return Mixed(numbers, codes.astype(np.int64), self.n_levels, self._places)
 
     def restore(self, values, leading=(), *, cells=False):
         """Return flat values of rows as a frame; see :class:`Codec`.

@@ -1,4 +1,4 @@
-"""The generative role: new rows from a prior, or from a density of codes."""
+"""The generative role: new rows from a prior, or from a density learned after it."""
 
 import copy
 import inspect
@@ -14,6 +14,7 @@ from skae.data.frames import in_memory
 from skae.roles.flow import CodeFlow
 from skae.roles.latent import check_count
 from skae.roles.mixture import fitted_mixture
+from skae.roles.rows import RowDensity
 from skae.training.seeds import draw_seed, make_generator
 
 _MOST_CODES = 32_768  # rows whose codes are kept,
@@ -27,6 +28,8 @@ class GenerativeModel:
     when it is trained.
     """
 
+    _latent = "mixture"  # where codes come from if nothing is said
+
     def sample(self, n_samples=1, random_state=None, *, latent="auto") -> Any:
         """Make new rows.
 
@@ -34,13 +37,16 @@ class GenerativeModel:
         ----------
         n_samples : int, default=1
         random_state : int, RandomState instance or None, default=None
-        latent : {"auto", "prior", "mixture", "flow"} or fitted model, default="auto"
+        latent : str or fitted model, default="auto"
             Where codes come from. "prior": the normal prior; codes of real rows seldom
             fill it evenly. "mixture": a Gaussian mixture fitted to codes of training
             rows, of 1 to 30 components, as codes held out choose. "flow": a network
             that carries normal noise to such codes, for ten thousands of rows, learned
-            when it is first asked for. "auto": the mixture. Or any model fitted to
-            codes that has a method `sample`, such as scikit-learn's `KernelDensity`.
+            when it is first asked for. Or any model fitted to codes that has a method
+            `sample`, such as scikit-learn's `KernelDensity`. "columns": from nowhere;
+            of frames with categories, a network draws each column given those before
+            it, learned when it is first asked for. "auto": of such frames "columns",
+            else the mixture.
 
         Returns
         -------
@@ -55,13 +61,21 @@ class GenerativeModel:
         """Make rows, under conditions of shape (n_samples, n_conditions) if any."""
         check_is_fitted(self)
         check_count("n_samples", n_samples)
+        is_mixed = isinstance(self._codec, MixedCodec)
         if isinstance(draw, str) and draw == "auto":
-            draw = isinstance(self._codec, MixedCodec)
+            draw = is_mixed
         if not isinstance(draw, bool | np.bool_):
             raise TypeError(f"draw={draw!r} must be 'auto', True or False.")
+        if isinstance(latent, str) and latent == "auto":
+            latent = "columns" if is_mixed and draw else self._latent
+        if isinstance(latent, str) and latent == "columns":
+            self._check_columns(is_mixed, draw)
         seed = draw_seed(random_state)
         if isinstance(latent, str):
-            latent = self._density("mixture" if latent == "auto" else latent)
+            latent = self._density(latent)
+        if isinstance(latent, RowDensity):
+            cells = latent.sample(n_samples, seed, condition)
+            return self._codec.restore_new(self._codec.of_cells(cells).toarray())
         if isinstance(latent, CodeFlow):
             codes = latent.sample(n_samples, seed, condition)
         else:
@@ -76,10 +90,18 @@ class GenerativeModel:
 
     def _density(self, name):
         """Return a density of codes by its name; other names are returned."""
-        if name not in ("mixture", "flow"):
+        if name not in ("mixture", "flow", "columns"):
             return name
-        if name not in self._densities:
-            seed, n = self.net_.seed, self.n_components_
+        if name in self._densities:
+            return self._densities[name]
+        seed = self.net_.seed
+        if name == "columns":
+            codec = self._codec
+            rows, conditions = np.split(self._seen_rows, [len(codec.names)], axis=1)
+            density = RowDensity()
+            density.fit(rows, codec.n_levels, seed, codec.order, conditions)
+        else:
+            n = self.n_components_
             means, stds, conditions = np.split(self._codes, (n, 2 * n), axis=1)
             if name == "flow":
                 density = CodeFlow().fit(means, seed, stds, conditions)
@@ -87,8 +109,21 @@ class GenerativeModel:
                 rng = np.random.default_rng(seed)
                 drawn = means + stds * rng.standard_normal(means.shape)
                 density = fitted_mixture(drawn, seed)
-            self._densities[name] = density
-        return self._densities[name]
+        self._densities[name] = density
+        return density
+
+    def _check_columns(self, is_mixed, draw):
+        """Raise ValueError where rows cannot be drawn column by column."""
+        if not is_mixed:
+            raise ValueError(
+                "latent='columns' is for frames with categories, or with columns="
+                "Columns(): fit was given neither."
+            )
+        if not draw:
+            raise ValueError(
+                "latent='columns' draws rows: it has no means of them, as draw=False "
+                "asks for."
+            )
 
     def _keep_codes(self, samples, rng, n_seen):
         """Keep codes of some of the rows seen, for densities to be fitted to.
@@ -105,6 +140,18 @@ class GenerativeModel:
         known = self._codes if n_seen else codes[:0]
         self._codes = reservoir.sampled(known, codes, n_seen, rng, n_new, size)
         self._densities = {}
+        if isinstance(self._codec, MixedCodec):
+            self._keep_rows(samples, n_seen, n_new, size)
+
+    def _keep_rows(self, samples, n_seen, n_new, size):
+        """Keep rows themselves, with their conditions, for a density of columns."""
+        rows = [samples.X.numbers, samples.X.codes]
+        if samples.condition is not None:
+            rows.append(samples.condition)
+        rows = np.hstack(rows)
+        known = self._seen_rows if n_seen else rows[:0]
+        rng = np.random.default_rng([self.net_.seed, n_seen])
+        self._seen_rows = reservoir.sampled(known, rows, n_seen, rng, n_new, size)
 
     def _posterior(self, samples):
         """Return means and standard deviations of codes: here they are certain."""
@@ -131,8 +178,8 @@ def _draw_codes(latent, n_samples, n_components, seed):
         return rng.standard_normal((n_samples, n_components))
     if not hasattr(latent, "sample"):
         raise ValueError(
-            f"latent={latent!r} must be 'auto', 'prior', 'mixture', 'flow' or a "
-            "fitted model of codes with a method sample, such as GaussianMixture."
+            f"latent={latent!r} must be 'auto', 'prior', 'mixture', 'flow', 'columns' "
+            "or a fitted model of codes with a method sample, such as GaussianMixture."
         )
     codes = _drawn(latent, n_samples, seed)
     codes = codes[0] if isinstance(codes, tuple) else codes

@@ -29,6 +29,7 @@ class ConditionalModel(EvidenceExplainer, ConditionInference):
     # -- the objective
 
     module_class = ConditionalModule
+    _latent = "prior"
 
     def _module_parameters(self):
         n_conditions = self._conditions.n_outputs
@@ -300,7 +301,7 @@ class ConditionalModel(EvidenceExplainer, ConditionInference):
         random_state=None,
         *,
         condition=None,
-        latent="prior",
+        latent="auto",
         draw="auto",
     ) -> Any:
         """Make new rows of the conditions asked for.
@@ -311,9 +312,10 @@ class ConditionalModel(EvidenceExplainer, ConditionInference):
         random_state : int, RandomState instance or None, default=None
         condition : array-like, default=None
             Of the new rows, or one for all; None draws those of training rows.
-        latent : {"prior", "auto", "mixture", "flow"} or model, default="prior"
-            Where codes come from, see :meth:`VariationalAutoencoder.sample`. The flow
-            is of codes given the condition, the mixture ("auto") of all codes.
+        latent : str or fitted model, default="auto"
+            Where codes come from, see :meth:`VariationalAutoencoder.sample`. "flow" and
+            "columns" are given the condition, the mixture is of all codes. "auto": of
+            frames with categories "columns", else the prior.
         draw : bool or "auto", default="auto"
             Whether rows are drawn from the likelihood given the code, noise included,
             or are its mean. "auto": of frames with categories, else their mean.

@@ -347,13 +347,16 @@ class VariationalModel(GenerativeModel, BaseAutoencoder):
         ----------
         n_samples : int, default=1
         random_state : int, RandomState instance or None, default=None
-        latent : {"auto", "prior", "mixture", "flow"} or fitted model, default="auto"
+        latent : str or fitted model, default="auto"
             Where codes come from. "prior": the normal prior; codes of real rows seldom
             fill it evenly. "mixture": a Gaussian mixture fitted to codes of training
             rows, of 1 to 30 components, as codes held out choose. "flow": a network
             that carries normal noise to such codes, for ten thousands of rows, learned
-            when it is first asked for. "auto": the mixture. Or any model fitted to
-            codes that has a method `sample`, such as scikit-learn's `KernelDensity`.
+            when it is first asked for. Or any model fitted to codes that has a method
+            `sample`, such as scikit-learn's `KernelDensity`. "columns": from nowhere;
+            of frames with categories, a network draws each column given those before
+            it, learned when it is first asked for. "auto": of such frames "columns",
+            else the mixture.
         draw : bool or "auto", default="auto"
             Whether rows are drawn from the likelihood given the code, noise included,
             or are its mean. "auto": of frames with categories, else their mean.
