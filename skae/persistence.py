@@ -66,6 +66,7 @@ TRUSTED_TYPES = (
     "skae.losses.network.UnscaledLoss",
     "skae.roles.flow.CodeFlow",
     "skae.roles.levels.Levels",
+    "skae.roles.residuals.UsualRows",
     "skae.roles.rows.RowDensity",
     "skae.roles.thresholds.Reference",
     "skae.training.net.Net",

@@ -18,7 +18,7 @@ from skae import (
     Transformer,
     VariationalAutoencoder,
 )
-from skae.roles.residuals import distances, precision_of
+from skae.roles.residuals import UsualRows, distances, precision_of
 from tests.discovery import CONDITIONAL, DETECTORS, fitted, name_of
 
 SHARED = dict(max_epochs=3, random_state=0)
@@ -303,7 +303,7 @@ def test_losses_are_compared_by_what_residuals_are_usual(rng):
     faulty = X[300:].copy()
     faulty[:, 0] += 1
     found = [model.explain(faulty).to_numpy().argmax(axis=1) == 0]
-    model._precision = None
+    model._usual = None
     found.append(model.explain(faulty).to_numpy().argmax(axis=1) == 0)
     known, alike = np.mean(found, axis=1)
     assert known > alike + 0.1
@@ -317,6 +317,16 @@ def test_as_many_columns_are_taken_out_whatever_the_threshold(small):
     ]
     np.testing.assert_array_equal(shares[0], shares[1])
     np.testing.assert_array_equal(shares[0], shares[2])
+
+
+def test_codes_count_on_the_scale_of_residuals(rng):
+    residuals, codes = rng.normal(size=(100, 3)), rng.normal(5, 2, size=(100, 2))
+    usual = UsualRows.of(residuals, codes, is_diagonal=True)
+    far = usual.distances(np.zeros((2, 3)), np.array([[5.0, 5.0], [5.0, 15.0]]))
+    assert far[0] < 0.1
+    assert far[1] == pytest.approx(25 / 1.1, rel=0.3)
+    scaled = UsualRows.of(residuals, 7 * codes, is_diagonal=True)
+    np.testing.assert_allclose(scaled.precision, usual.precision)
 
 
 def test_distances_are_those_of_the_observed_cells(rng):

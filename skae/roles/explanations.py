@@ -10,7 +10,7 @@ from skae.codecs.frames import as_frame, index_of
 from skae.data.frames import in_memory, kind_of_frame, names_of
 from skae.data.ragged import Ragged
 from skae.data.samples import dense_rows, working_dtype
-from skae.roles.residuals import distances, precision_of
+from skae.roles.residuals import UsualRows
 
 CODE = "(code)"  # the name of what belongs to no column
 _METHODS = ("auto", "removal", "loss")
@@ -19,8 +19,8 @@ _MOST_REMOVED = 8  # columns of a row
 _ORDINARY = 0.2  # of normal rows have a larger loss than a row that is left alone
 _BLOCK_VALUES = 2**22  # of the rows that are tried at once
 _ROUNDING = 1e-3  # of a row's losses: less belongs to columns
-_TYPICAL_ROWS = 1000  # that tell which residuals are usual
-_MOST_CELLS = 256  # of a row, whose covariance is worth its price
+_USUAL_ROWS = 1000  # that tell which residuals and codes are usual
+_MOST_VALUES = 512  # cells and units of the code, whose covariance is worth its price
 
 
 class Explainer:
@@ -30,8 +30,8 @@ class Explainer:
     the scores of samples, and the methods of :class:`DataModel`.
     """
 
-    # Of residuals of training rows, by which rows are compared; None is by the loss.
-    _precision = None
+    # What rows are compared with, of which columns are taken out; None is by the loss.
+    _usual = None
 
     def explain(self, X, *, method="auto", return_expected=False) -> Any:
         """Tell which columns make a row strange: the share of each in its score.
@@ -41,9 +41,10 @@ class Explainer:
         therefore taken out of a row, by treating them as missing: first the one
         without which the loss falls most, then again until a fifth of normal rows have
         a larger loss than what is left, at most 8. Where losses are no nats, what is
-        left is compared by the Mahalanobis distance of its residuals among those of
-        training rows (of at most 256 columns). Each column taken out has for its share
-        what the loss falls by, all others have their own loss beside what is left.
+        left is compared by the Mahalanobis distance of its residuals and its code among
+        those of training rows (of at most 512 columns and units). Each column taken out
+        has for its share what the loss falls by, all others have their own loss beside
+        what is left.
 
         Parameters
         ----------
@@ -100,15 +101,16 @@ class Explainer:
         """Return the loss of each cell as it is part of the score, NaN if missing."""
         return self._cell_losses(samples)
 
-    def _learn_residuals(self, samples):
-        """Keep which residuals training rows have, of a table."""
-        n_rows = min(len(samples), _TYPICAL_ROWS)
+    def _learn_usual(self, samples):
+        """Keep which residuals and codes training rows have, of a table."""
+        n_rows = min(len(samples), _USUAL_ROWS)
         rows = samples[np.linspace(0, len(samples) - 1, n_rows).astype(int)]
         cells = self._score_cells(rows)
-        is_narrow = cells.shape[1] <= _MOST_CELLS
-        if is_narrow and self._removable(rows, cells) is not None:
-            self._precision = precision_of(
+        n_values = cells.shape[1] + self.n_components_
+        if n_values <= _MOST_VALUES and self._removable(rows, cells) is not None:
+            self._usual = UsualRows.of(
                 self._residuals(rows, cells),
+                self._encode(rows),
                 is_diagonal=self._codec.fields.by_column,
             )
 
@@ -208,9 +210,10 @@ class Explainer:
         losses = self._outlier_losses(trial).reshape(n_rows, n_tried)
         losses = losses * self._n_summed(cells[rows], n_removed=1)[:, None]
         compared = losses
-        if self._precision is not None:
+        if self._usual is not None:
             residuals = self._residuals(trial, self._score_cells(trial))
-            compared = distances(residuals, self._precision).reshape(n_rows, n_tried)
+            compared = self._usual.distances(residuals, self._encode(trial))
+            compared = compared.reshape(n_rows, n_tried)
         is_missing = np.isnan(np.take_along_axis(cells[rows], tried, axis=1))
         best = np.where(is_missing, np.inf, compared).argmin(axis=1)
         each = np.arange(n_rows)

@@ -245,4 +245,4 @@ class OutlierDetector(Explainer, OutlierMixin):
             limit = reference.exceeded_by(rule) if self.novelty else of_training
         self.offset_, self._offset_of_training = -float(limit), -float(of_training)
         if self._codec.is_table and not is_logarithm:
-            self._learn_residuals(samples)
+            self._learn_usual(samples)

@@ -1,10 +1,53 @@
-"""How strange the residuals of a row are, beside those of rows that were trained on."""
+"""How strange rows are by their residuals and codes, beside those trained on."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
 _RIDGE = 0.1  # of the mean variance
 _LARGEST = 1e100  # whose square is a number
 _BLOCK_VALUES = 2**22  # of the matrices solved at once
+
+
+@dataclass(frozen=True)
+class UsualRows:
+    """What residuals and codes of training rows are, taken for normal together.
+
+    Parameters
+    ----------
+    precision : ndarray of shape (n_cells + n_components, n_cells + n_components)
+    centre, scale : ndarray of shape (n_components,)
+        Of codes, which are centred and brought to the scale of residuals.
+    """
+
+    precision: np.ndarray
+    centre: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, residuals, codes, *, is_diagonal):
+        """Learn them from rows.
+
+        Parameters
+        ----------
+        residuals : ndarray of shape (n_samples, n_cells)
+            NaN where a cell is missing.
+        codes : ndarray of shape (n_samples, n_components)
+        is_diagonal : bool
+            Whether they are taken for independent of each other.
+        """
+        seen = residuals[~np.isnan(residuals)]
+        size = np.sqrt(np.mean(np.square(seen))) if seen.size else 1.0
+        std = codes.std(axis=0, dtype=np.float64)
+        scale = np.where(std > 0, std, 1.0) / (size or 1.0)
+        centre = codes.mean(axis=0, dtype=np.float64)
+        together = np.hstack((residuals, (codes - centre) / scale))
+        return cls(precision_of(together, is_diagonal=is_diagonal), centre, scale)
+
+    def distances(self, residuals, codes):
+        """Return the squared Mahalanobis distance of each row, shape (n_samples,)."""
+        together = np.hstack((residuals, (codes - self.centre) / self.scale))
+        return distances(together, self.precision)
 
 
 def precision_of(residuals, *, is_diagonal):
