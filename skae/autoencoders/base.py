@@ -31,6 +31,7 @@ from skae.predictor import Predictor
 from skae.roles.latent import LatentSpace
 from skae.roles.model import DataModel
 from skae.roles.modules import TorchModules
+from skae.roles.patterns import UnitPatterns
 from skae.roles.transformer import CodeTransformer
 from skae.training.budget import FEWEST_TO_SPLIT, still_falling
 from skae.training.devices import resolve_device
@@ -44,7 +45,9 @@ from skae.training.trainer import Trainer
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Objective):
+class BaseAutoencoder(
+    LatentSpace, UnitPatterns, TorchModules, DataModel, CodeTransformer, Objective
+):
     """Base of all autoencoders: an objective names its parts, `fit` is one recipe.
 
     A subclass overrides what it changes of :class:`Objective`.
