@@ -207,14 +207,11 @@ class DenseBody(nn.Module):
         """The linear layers, first to last."""
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
-    def hidden_outputs(self, x):
-        """Return the output of each hidden layer, first to last."""
-        outputs = []
-        for layer in self.layers:
-            if isinstance(layer, nn.Linear):
-                outputs.append(x)  # what is before it; first x itself
-            x = layer(x)
-        return [*outputs[1:], x] if outputs else []
+    def hidden_layers(self):
+        """Return the modules whose outputs are those of the hidden layers, in order."""
+        layers = [*self.layers]
+        before = [at for at, layer in enumerate(layers) if isinstance(layer, nn.Linear)]
+        return [layers[at - 1] for at in (*before[1:], len(layers)) if layers]
 
     def forward(self, x):
         """Return the last hidden layer, and x beside it if there is a linear path."""
@@ -281,6 +278,10 @@ class TiedDecoder(nn.Module):
             linears[0].in_features if self.appends_input else 0
         )
         self.code_bias = nn.Parameter(torch.zeros(n_inputs))
+
+    def hidden_layers(self):
+        """Return the modules whose outputs are those of the hidden layers, in order."""
+        return [*self.between]
 
     @property
     def last_bias(self):

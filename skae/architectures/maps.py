@@ -24,6 +24,10 @@ class ConvolutionalBody(nn.Module):
         self.appends_input = appends_input
         self.n_outputs = n_last + (math.prod(shape) if appends_input else 0)
 
+    def hidden_layers(self):
+        """Return the stages: each ends with its activation."""
+        return [*self.stages]
+
     def forward(self, x):
         """Return the last maps, flat, and x beside them if there is a linear path."""
         maps = x.reshape(len(x), *self.shape)
@@ -86,6 +90,17 @@ class ConvolutionalDecoder(DecoderWithPath):
         """What is added to each channel of a row."""
         return self.last.bias
 
+    def hidden_layers(self):
+        """Return what precedes the convolution of each stage: its activation."""
+        layers = []
+        for stage in self.stages:
+            enlarging = (nn.Upsample, nn.modules.conv._ConvNd)
+            at = next(
+                n for n, layer in enumerate(stage) if isinstance(layer, enlarging)
+            )
+            layers.append(stage[at - 1])
+        return layers
+
     def forward(self, code):
         """Return rows in the layout of the user's."""
         maps = self.linear(code).unflatten(1, self.first)
@@ -108,6 +123,10 @@ class TiedConvolutionalDecoder(nn.Module):
             torch.zeros(layer.in_channels) for layer in reversed(self._encoder[:-1])
         )
         self.code_bias = nn.Parameter(torch.zeros(math.prod(first)))
+
+    def hidden_layers(self):
+        """Return what precedes the convolution of each stage: its activation."""
+        return [*self.between]
 
     @property
     def last_bias(self):

@@ -221,6 +221,10 @@ class RecurrentBody(nn.Module):
             n_inputs = n_directions * architecture.hidden_size
         self.dropout = make_dropout(architecture.dropout)
 
+    def hidden_layers(self):
+        """Return the layers, a pair for the two directions."""
+        return [tuple(cells) if len(cells) > 1 else cells[0] for cells in self.layers]
+
     def forward(self, x, lengths=None):
         """Return what summarises each series, of the lengths (n,) if they vary."""
         # A penalty on derivatives along x needs second ones, which cuDNN has not.
@@ -281,6 +285,10 @@ class RecurrentDecoder(DecoderWithPath, SequenceDecoder):
         self.last = nn.Linear(
             architecture.hidden_size, architecture.vocabulary_size or self.n_channels
         )
+
+    def hidden_layers(self):
+        """Return the layers, which give steps in the order in which they are told."""
+        return [*self.layers]
 
     def _make_feedback(self, architecture):
         """Make what reads the step before; return how many values it gives."""

@@ -282,6 +282,10 @@ class TransformerBody(nn.Module):
         n_positions = patches.n_patches() if self.pooling == "flatten" else 1
         self.n_outputs = n_positions * width
 
+    def hidden_layers(self):
+        """Return the blocks."""
+        return [*self.blocks]
+
     def forward(self, x, lengths=None):
         """Return what summarises each row, of the lengths (n,) if they vary."""
         hidden, observed = self._embedded(self.patches.grid(x), lengths)
@@ -341,6 +345,10 @@ class TransformerDecoder(SequenceDecoder):
         self.last = nn.Linear(
             architecture.width, math.prod(patches.patch_size) * n_outputs
         )
+
+    def hidden_layers(self):
+        """Return the blocks."""
+        return [*self.blocks]
 
     def forward(self, code, lengths=None, given=None):
         """Return the rows of codes; see :class:`SequenceDecoder`."""

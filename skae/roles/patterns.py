@@ -70,7 +70,7 @@ class UnitPatterns:
             reason = "rows of unequal length"
         elif not kinds <= {"number", "code"}:
             reason = "rows that are not numbers alone"
-        elif hasattr(self, "conditions_"):
+        elif hasattr(self, "_conditions"):
             reason = "codes that are decoded under conditions"
         if reason is not None:
             raise AttributeError(f"There is no {name} of {reason}.")

@@ -1,5 +1,6 @@
 """The role of a transformer: rows to codes and back."""
 
+import copy
 from numbers import Integral
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skae.architectures.taps import outputs_of
 from skae.data.checks import as_codes
 from skae.data.frames import in_memory
 from skae.data.samples import Samples
@@ -34,50 +36,76 @@ class CodeTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         check_is_fitted(self)
         return self._encode(self._samples(X))
 
-    def hidden_representation(self, X, layer) -> np.ndarray:
-        """Return what a layer of a dense encoder makes of rows.
+    def hidden_representation(self, X, layer, *, side="encoder") -> np.ndarray:
+        """Return what a hidden layer makes of rows.
+
+        Layers are those of `Dense`, the stages of `Convolutional`, the recurrent layers
+        of `Recurrent` and the blocks of `Transformer`.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Or of the form that `fit` was given: images, series, tokens.
         layer : int
-            0 is the first hidden layer; the last one is the code. Negative numbers
-            count from there: -1 is the code, -2 the last hidden layer.
+            0 is the first hidden layer. Negative numbers count from the last one: of
+            the encoder the code, so that -2 is its last hidden layer, of the decoder
+            its last hidden layer.
+        side : {"encoder", "decoder"}, default="encoder"
+            Whose layers are numbered.
 
         Returns
         -------
         outputs : ndarray of shape (n_samples, n_units)
-            After the activation of the layer.
+            After the activation of the layer; maps of channels and steps of units are
+            flat, channels or steps first.
 
         Raises
         ------
         ValueError
-            If there is no such layer.
+            If there is no such layer, or rows are of unequal length.
         """
         check_is_fitted(self)
         samples = self._samples(X)
-        body = self.net_.module_.body
-        if not hasattr(body, "hidden_outputs"):
+        if side not in ("encoder", "decoder"):
+            raise ValueError(f'side={side!r} must be "encoder" or "decoder".')
+        module = self.net_.module_
+        of_encoder = side == "encoder"
+        part = module.body if of_encoder else module.decoder
+        if not hasattr(part, "hidden_layers") or None in self._codec.shape:
             raise ValueError(
-                f"architecture={self.architecture_!r} has no numbered hidden layers; "
-                "Dense has."
+                f"architecture={self.architecture_!r} has no numbered hidden layers "
+                "here: those of skae have, for rows of one length."
             )
-        sizes = [linear.out_features for linear in body.linears]
+        n_layers = len(part.hidden_layers())
+        n_known = n_layers + of_encoder  # the code is the last layer of the encoder
         is_number = isinstance(layer, Integral) and not isinstance(layer, bool)
-        if not is_number or not -len(sizes) - 1 <= layer <= len(sizes):
+        if not is_number or not -n_known <= layer < n_known:
+            code = f", the code is {n_layers}" if of_encoder else ""
             raise ValueError(
-                f"layer={layer!r} does not exist: hidden layers are 0 to "
-                f"{len(sizes) - 1}, the code is {len(sizes)}."
+                f"layer={layer!r} does not exist: hidden layers of the {side} are 0 to "
+                f"{n_layers - 1}{code}."
             )
-        if layer in (-1, len(sizes)):
+        layer = int(layer) % n_known
+        if of_encoder and layer == n_layers:
             return self._encode(samples)
-        layer %= len(sizes) + 1
-        return self._predictor.map(
-            samples,
-            lambda net, batch: net.body.hidden_outputs(batch.x)[layer],
-            sizes[layer],
-        )
+        copies = {}  # whose hooks no other thread meets
+
+        def compute(net, batch):
+            if net not in copies:
+                copies[net] = copy.deepcopy(net)
+            net = copies[net]
+            part = net.body if of_encoder else net.decoder
+
+            def run():
+                if of_encoder:
+                    net.body(net.seen(batch))
+                else:
+                    net.decode(net.encode(batch), batch)
+
+            (output,) = outputs_of([part.hidden_layers()[layer]], run)
+            return output, None
+
+        return self._predictor.map_rows(samples, compute)
 
     def inverse_transform(self, X) -> Any:
         """Decode codes to rows.
