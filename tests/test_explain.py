@@ -154,16 +154,20 @@ def test_expected_is_what_the_other_columns_tell(cancer, rng):
     np.testing.assert_array_equal(expected, model.reconstruct(rows))
 
 
-def test_inliers_lose_one_column_at_most(small):
-    model = Autoencoder(2, contamination=None, random_state=0).fit(small)
+def test_ordinary_rows_lose_one_column_at_most(small):
+    model = Autoencoder(2, random_state=0).fit(small)
+    scores = model.score_samples(small)
+    small = small[scores > np.quantile(scores, 0.5)]
     shares = model.explain(small)
     taken, left = shares.to_numpy(), model.explain(small, method="loss").to_numpy()
     assert (taken != left).any()
-    gaps = small.copy()
-    gaps[np.arange(60), taken.argmax(axis=1)] = np.nan
-    rest = model.explain(gaps, method="loss").to_numpy() * 4 / 5
-    same = np.isclose(rest, taken).sum(axis=1)
-    assert (same >= 4).mean() > 0.8
+    is_one = np.isclose(left, taken).all(axis=1)
+    for column in range(5):
+        gaps = small.copy()
+        gaps[:, column] = np.nan
+        rest = model.explain(gaps, method="loss").to_numpy() * 4 / 5
+        is_one |= np.isclose(rest, taken).sum(axis=1) >= 4
+    assert is_one.mean() > 0.9
 
 
 # -- forms
