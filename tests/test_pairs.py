@@ -241,6 +241,17 @@ def test_what_is_linear_ends_as_ridge_and_what_is_not_does_not(rng):
 # -- what is told
 
 
+def test_lazy_frames_and_lists_are_taken(rng):
+    import polars as pl
+
+    frame = pl.DataFrame(TABLE, schema=list("abcde"))
+    y = pl.DataFrame({"low": NUMBER})
+    told = EncoderDecoderRegressor(**QUICK).fit(frame.lazy(), y.lazy()).predict(frame)
+    assert isinstance(told, pl.DataFrame)
+    plain = EncoderDecoderRegressor(**QUICK).fit(TABLE.tolist(), NUMBER.tolist())
+    np.testing.assert_allclose(told["low"].to_numpy(), plain.predict(TABLE), rtol=1e-5)
+
+
 def test_predictions_have_the_form_of_y(rng):
     X = pd.DataFrame(TABLE, columns=list("abcde"), index=np.arange(N) + 7)
     y = pd.DataFrame({"low": NUMBER, "high": 2 * NUMBER})

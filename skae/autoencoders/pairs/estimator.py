@@ -5,6 +5,7 @@ from typing import Self
 
 from skae._sklearn import fit_context
 from skae.autoencoders.pairs.model import PairModel
+from skae.data.frames import in_memory
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -195,6 +196,7 @@ class EncoderDecoderRegressor(PairModel):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val go together: one of them is missing.")
         with self._fitting():
+            X, X_val = in_memory(X), in_memory(X_val, "X_val")
             goes_on = self.warm_start and hasattr(self, "net_")
             known = self._paired(X, y, reset=not goes_on)
             if sample_weight is not None:
@@ -229,7 +231,7 @@ class EncoderDecoderRegressor(PairModel):
             As :meth:`fit`; the estimator is then as it was before the call.
         """
         with self._fitting():
-            first = not hasattr(self, "net_")
+            X, first = in_memory(X), not hasattr(self, "net_")
             known = self._paired(X, y, reset=first)
             if not first:
                 self._targets.check(self.loss_).all(known["target"])

@@ -7,13 +7,14 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skae._sklearn import num_samples
 from skae.autoencoders.base import BaseNetwork
 from skae.autoencoders.objective import resolved
 from skae.autoencoders.pairs.parameters import TwoArchitectures
 from skae.autoencoders.pairs.scores import r2_of, share_of_right_tokens
 from skae.autoencoders.pairs.sides import Sides
 from skae.autoencoders.pairs.start import start_at_ridge
-from skae.autoencoders.pairs.targets import Targets
+from skae.autoencoders.pairs.targets import Targets, check_lengths
 from skae.data.checks import as_codes
 from skae.data.fields import UNBOUNDED
 from skae.data.frames import in_memory
@@ -95,7 +96,7 @@ class PairModel(RegressorMixin, BaseNetwork, TwoArchitectures):
         samples = self._samples(X)
         targets = self._targets
         wanted = targets.rows(y)
-        targets.check_lengths(X, wanted)
+        check_lengths(len(samples), wanted.shape[0])
         replace(targets.check(self.loss_), value_range=UNBOUNDED).all(wanted)
         codes = self._encode(samples)
         if "token" in targets.codec.fields.kinds:
@@ -116,7 +117,7 @@ class PairModel(RegressorMixin, BaseNetwork, TwoArchitectures):
             decoder = resolved(self.decoder, self.defaults.architecture)
             self._targets = Targets(decoder, type(self).__name__)
         rows = self._targets.rows(y, reset=reset, name=names[1])
-        self._targets.check_lengths(X, rows, names)
+        check_lengths(num_samples(X), rows.shape[0], names)
         return {"target": rows}
 
     # -- what is changed of a fit

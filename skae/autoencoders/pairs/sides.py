@@ -41,6 +41,10 @@ class Sides(Architecture):
         """Make the codec of X; see :class:`Architecture`."""
         return self.encoder.make_codec(X)
 
+    def n_hidden_values(self, shape) -> int:
+        """Return the values of the encoder's widest layer."""
+        return self.encoder.n_hidden_values(shape)
+
     def make_body(self, shape, n_components) -> nn.Module:
         """Make the encoder without its head; see :class:`Architecture`."""
         return self.encoder.make_body(shape, n_components)

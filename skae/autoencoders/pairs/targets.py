@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skae._sklearn import num_samples
 from skae.codecs import Codec, checked_rows, count_axes, is_ragged
 from skae.codecs.forms import as_array, rows_of
 from skae.codecs.frames import index_of
@@ -74,15 +73,6 @@ class Targets(BaseEstimator):
                 f"{expected} in fit."
             )
 
-    def check_lengths(self, X, rows, names=("X", "y")):
-        """Raise ValueError unless there is a row of y for each of X."""
-        n_rows = num_samples(X)
-        if n_rows != rows.shape[0]:
-            raise ValueError(
-                f"{names[0]} has {n_rows} rows and {names[1]} {rows.shape[0]}: each "
-                "row needs one that it is to become."
-            )
-
     def check(self, loss, name="y"):
         """Return what checks rows of y for training with a :class:`Loss`."""
         return RowCheck(
@@ -137,6 +127,15 @@ class Targets(BaseEstimator):
         if self.is_flat:
             return self.codec.restore(values).reshape(len(values))
         return self.codec.restore_new(values, None if index_of(X) is None else X)
+
+
+def check_lengths(n_rows, n_targets, names=("X", "y")):
+    """Raise ValueError unless there is a row of y for each of X."""
+    if n_rows != n_targets:
+        raise ValueError(
+            f"{names[0]} has {n_rows} rows and {names[1]} {n_targets}: each row needs "
+            "one that it is to become."
+        )
 
 
 def _is_flat(y):
