@@ -27,6 +27,8 @@ class Predictor:
     architecture : Architecture
     check : RowCheck
         Of training rows; what is read later may leave their range.
+    longest : int or None
+        Steps of the longest training row, where lengths vary; None: as the module says.
     """
 
     net: Net
@@ -34,6 +36,7 @@ class Predictor:
     codec: Codec
     architecture: object
     check: RowCheck
+    longest: int | None = None
 
     def map(self, samples, compute, *shape, value_range=UNBOUNDED):
         """Apply ``compute(module, batch)`` to blocks of rows.
@@ -130,5 +133,6 @@ class Predictor:
         """How many values a row is in the network's widest layer."""
         shape = self.codec.shape
         if shape[0] is None:
-            shape = (self.net.module_.lengths.longest, *shape[1:])
+            longest = self.longest or self.net.module_.lengths.longest
+            shape = (longest, *shape[1:])
         return self.architecture.n_hidden_values(shape)

@@ -6,7 +6,7 @@ from sklearn.utils.validation import _num_samples
 
 import skae
 from skae.architectures import Architecture
-from skae.autoencoders.base import BaseAutoencoder
+from skae.autoencoders.base import BaseAutoencoder, BaseNetwork
 from skae.corruption import Corruption
 from skae.losses import Loss
 from skae.roles.outliers import OutlierDetector
@@ -24,6 +24,7 @@ def _of_kind(kind):
 
 
 ESTIMATORS = _of_kind(BaseAutoencoder)
+PAIRED = [kind for kind in _of_kind(BaseNetwork) if kind not in ESTIMATORS]
 ARCHITECTURES = _of_kind(Architecture)
 CORRUPTIONS = _of_kind(Corruption)
 ALL_LOSSES = _of_kind(Loss)

@@ -7,7 +7,15 @@ import pandas as pd
 
 import skae
 from skae.extending import Loss
-from tests.discovery import CORRUPTIONS, ESTIMATORS, LOSSES, SPARSITIES, fitted, made
+from tests.discovery import (
+    CORRUPTIONS,
+    ESTIMATORS,
+    LOSSES,
+    PAIRED,
+    SPARSITIES,
+    fitted,
+    made,
+)
 
 QUICK = dict(max_epochs=1, random_state=0)
 _OPTIMIZERS = ("adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd", "lbfgs")
@@ -72,4 +80,10 @@ def saved():
     one = skae.Autoencoder(2, **QUICK)
     models.append((skae.AutoencoderImputer(one, random_state=0), frame))
     models = [(fitted(model, X), X) for model, X in models]
-    return [*models, (of_flow, table)]
+    pairs = [
+        (kind(2, encoder=encoder, decoder=decoder, **QUICK).fit(X, y), X)
+        for kind in PAIRED
+        for encoder, X in shapes
+        for decoder, y in shapes
+    ]
+    return [*models, *pairs, (of_flow, table)]

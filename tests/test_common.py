@@ -18,10 +18,12 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 import skae
 from skae import AbsoluteError, Dense, Huber
 from skae.autoencoders.variational import VariationalModel
-from tests.discovery import ESTIMATORS, LOSSES, NESTED, PUBLIC, fitted, name_of
+from tests.discovery import ESTIMATORS, LOSSES, NESTED, PAIRED, PUBLIC, fitted, name_of
 
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
-every_object = pytest.mark.parametrize("kind", ESTIMATORS + NESTED, ids=name_of)
+every_object = pytest.mark.parametrize(
+    "kind", ESTIMATORS + PAIRED + NESTED, ids=name_of
+)
 
 # Beside the untouched defaults of each; what training lasts is no variant.
 VARIANTS = [
@@ -46,6 +48,7 @@ def _takes_minutes(estimator):
         skae.StackedAutoencoder,
         skae.ContractiveAutoencoder,
         skae.SparseAutoencoder,
+        skae.EncoderDecoderRegressor,
     )
     return estimator in VARIANTS or isinstance(estimator, slow)
 
@@ -57,7 +60,7 @@ CHECKS = [
         id=f"{_name}-{number}-{estimator!r}",
         marks=[pytest.mark.slow] if _takes_minutes(estimator) else [],
     )
-    for estimator in [*(kind() for kind in ESTIMATORS), *VARIANTS]
+    for estimator in [*(kind() for kind in ESTIMATORS + PAIRED), *VARIANTS]
     for number, (instance, check) in enumerate(estimator_checks_generator(estimator))
     if (_name := getattr(check, "func", check).__name__)
 ]
@@ -90,7 +93,7 @@ def test_own_fields_are_in_the_signature(kind):
 def test_only_the_first_parameter_is_positional(kind):
     parameters = list(inspect.signature(kind).parameters.values())
     positional = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
-    if kind in ESTIMATORS:
+    if kind in ESTIMATORS + PAIRED:
         assert positional == ["n_components"]
     else:
         assert positional in ([], [parameters[0].name])
@@ -139,7 +142,7 @@ def test_docstring_has_an_example(kind):
 
 def test_shared_parameters_are_worded_alike():
     wording = {}
-    for kind in ESTIMATORS:
+    for kind in ESTIMATORS + PAIRED:
         for parameter in ClassDoc(kind)["Parameters"]:
             text = "\n".join(parameter.desc)
             wording.setdefault(parameter.name, set()).add(text)

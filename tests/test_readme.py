@@ -19,7 +19,7 @@ def test_python_blocks_run(code, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "page",
-    ["guide", "frames", "missing", "synthetic", "objectives/conditional"]
+    ["guide", "frames", "missing", "synthetic", "objectives/conditional", "pairs"]
     + ["architectures/series"],
 )
 def test_python_blocks_of_a_page_run(page):

@@ -3,6 +3,7 @@
 from skae.autoencoders.conditional import ConditionalVariationalAutoencoder
 from skae.autoencoders.contractive import ContractiveAutoencoder
 from skae.autoencoders.denoising import DenoisingAutoencoder
+from skae.autoencoders.pairs import EncoderDecoderRegressor
 from skae.autoencoders.plain import Autoencoder
 from skae.autoencoders.sparse import SparseAutoencoder
 from skae.autoencoders.stacked import StackedAutoencoder
@@ -16,6 +17,7 @@ __all__ = [
     "ConditionalVariationalAutoencoder",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
+    "EncoderDecoderRegressor",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "VariationalAutoencoder",

@@ -1,6 +1,5 @@
 """The scikit-learn face of every autoencoder: the recipe of a fit."""
 
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +7,6 @@ from numbers import Real
 from typing import Self
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,7 +18,9 @@ from skae.autoencoders.declared import (
     own_parts,
 )
 from skae.autoencoders.objective import Objective, Start, resolved
+from skae.autoencoders.parameters import OneArchitecture
 from skae.autoencoders.trial import check_parts
+from skae.autoencoders.unfinished import warn_of_unfinished_training
 from skae.codecs import checked_rows
 from skae.data.checks import RowCheck, warn_of_targets
 from skae.data.frames import in_memory
@@ -33,7 +33,7 @@ from skae.roles.model import DataModel
 from skae.roles.modules import TorchModules
 from skae.roles.patterns import UnitPatterns
 from skae.roles.transformer import CodeTransformer
-from skae.training.budget import FEWEST_TO_SPLIT, still_falling
+from skae.training.budget import FEWEST_TO_SPLIT
 from skae.training.devices import resolve_device
 from skae.training.extras import check_extras
 from skae.training.modes import own_modes
@@ -45,71 +45,11 @@ from skae.training.trainer import Trainer
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class BaseAutoencoder(
-    LatentSpace, UnitPatterns, TorchModules, DataModel, CodeTransformer, Objective
-):
-    """Base of all autoencoders: an objective names its parts, `fit` is one recipe.
+class BaseNetwork(CodeTransformer, Objective):
+    """Base of what trains a network: an objective names its parts, a fit is one recipe.
 
     A subclass overrides what it changes of :class:`Objective`.
     """
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_val=None) -> Self:
-        """Train on the rows of X.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Or what else the `architecture` takes: images, series, lists of tokens.
-        y : Ignored
-            Present for pipelines; never read.
-        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
-            Rows to validate on, instead of a random part of X. As they reach this
-            estimator: in a pipeline, scaled as X is (``transform_input=["X_val"]``).
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If X is not numeric, finite and within the range of the loss, or if
-            training diverges. The estimator is then as it was before the call.
-        """
-        with self._fitting():
-            warn_of_targets(self, y)
-            self._fit(X, X_val)
-        return self
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None) -> Self:
-        """Train by one pass over the rows of X, from where the last call ended.
-
-        The first call fixes features, device, network, centre and scale, and the PCA
-        start if there is one: set parameters before it and give it a representative
-        batch. No validation, no schedule: the learning rate stays constant. `offset_`
-        follows a random sample of the scores of all rows seen, each scored once.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Any number of rows, one included.
-        y : Ignored
-            Present for pipelines; never read.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            As :meth:`fit`; the estimator is then as it was before the call.
-        """
-        with self._fitting():
-            self._partial_fit(X)
-        return self
 
     def _fit(self, X, X_val=None, known=None, known_val=None):
         """Do what :meth:`fit` does: validate, resolve, build, train, summarise.
@@ -117,7 +57,7 @@ class BaseAutoencoder(
         `known` is what accompanies the rows, by the names of :class:`Samples`.
         """
         previous = getattr(self, "net_", None) if self.warm_start else None
-        self.architecture_ = resolved(self.architecture, self.defaults.architecture)
+        self.architecture_ = self._make_architecture()
         samples = self._validated(X, known, reset=previous is None)
         self._resolve()
         validation = None
@@ -136,7 +76,7 @@ class BaseAutoencoder(
         epochs, schedule = self.max_epochs_, self.schedule
         trainer.train(train, valid, epochs=epochs, stopping=stopping, schedule=schedule)
         self._record(trainer, samples, n_seen=0)
-        self._warn_of_unfinished_training(trainer, samples)
+        warn_of_unfinished_training(self, trainer, samples)
         self._summarise(samples, rng, n_seen=0)
         check_summarised(self)
 
@@ -144,7 +84,7 @@ class BaseAutoencoder(
         """Do what :meth:`partial_fit` does; `known` as in :meth:`_fit`."""
         first = not hasattr(self, "net_")
         if first:
-            self.architecture_ = resolved(self.architecture, self.defaults.architecture)
+            self.architecture_ = self._make_architecture()
         samples = self._validated(X, known, reset=first)
         n_seen = 0 if first else self.n_samples_seen_
         if first:
@@ -220,8 +160,9 @@ class BaseAutoencoder(
                 f"warm_start=True keeps centre and scale, and loss={self.loss_} needs "
                 "others than the loss of the last fit. Set warm_start=False."
             )
+        fields, of_outputs = self._outputs(columns)
         self._network_loss = NetworkLoss.over(
-            self._fields, columns, self.loss_, self.criterion_class.as_sum
+            fields, of_outputs, self.loss_, self.criterion_class.as_sum
         )
         check_arguments(self)
         self.net_ = self._make_net(seed, columns, is_exact).initialize()
@@ -241,6 +182,7 @@ class BaseAutoencoder(
 
     def _make_net(self, seed, columns, is_exact):
         check_extras(self.net_params or {}, self.callbacks or ())
+        _, of_outputs = self._outputs(columns)
         parameters = {
             "module__architecture": self.architecture_,
             "module__shape": self._codec.shape,
@@ -248,9 +190,9 @@ class BaseAutoencoder(
             "module__code_activation": self.code_activation
             or self.defaults.code_activation,
             "module__l1_penalty": self.l1_penalty,
-            "module__lengths": columns.lengths,
+            "module__lengths": of_outputs.lengths,
             "module__n_gaps": self._n_gaps(columns),
-            "criterion__n_columns": len(columns.mean),
+            "criterion__n_columns": len(of_outputs.mean),
         }
         if self.corruption_ is not None:
             parameters["module__corruption"] = self.corruption_
@@ -313,7 +255,7 @@ class BaseAutoencoder(
         """Return what checks rows for training."""
         return RowCheck(
             self._codec.fields,
-            self.loss_.target_range,
+            self._input_range,
             type(self).__name__,
             type(self.loss_).__name__,
             name,
@@ -332,31 +274,6 @@ class BaseAutoencoder(
         """Return epochs of a net's history with their losses in units of X."""
         names = self.criterion_class.losses
         return self._network_loss.of_history(epochs, samples, names)
-
-    def _warn_of_unfinished_training(self, trainer, samples):
-        if trainer.interrupted and hasattr(self, "_title"):
-            return  # of a layer, which is nothing without the stack
-        if trainer.interrupted:
-            warnings.warn(
-                f"Training was interrupted after {self.n_iter_} epochs; the estimator "
-                "is fitted with what it had learned.",
-                stacklevel=5,
-            )
-            return
-        of_density, n_summed = self.loss_.is_density, self._network_loss.n_summed
-        falling = still_falling(
-            self.history_,
-            self.max_epochs_,
-            self._network_loss.factor,
-            np.mean(n_summed(samples)) if of_density else 0,
-        )
-        if falling:
-            warnings.warn(
-                f"The {falling} still fell by more than 5 % over the last tenth of "
-                f"{self.n_iter_} epochs. Increase max_epochs or learning_rate.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
 
     @contextmanager
     def _fitting(self):
@@ -387,6 +304,79 @@ class BaseAutoencoder(
         """The shape of one row of X; None stands for a length that varies."""
         check_is_fitted(self)
         return self._codec.shape
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class BaseAutoencoder(
+    LatentSpace, UnitPatterns, TorchModules, DataModel, BaseNetwork, OneArchitecture
+):
+    """Base of all autoencoders, whose outputs are their inputs."""
+
+    _parameter_constraints = {
+        **BaseNetwork._parameter_constraints,
+        **OneArchitecture._parameter_constraints,
+    }
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, X_val=None) -> Self:
+        """Train on the rows of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or what else the `architecture` takes: images, series, lists of tokens.
+        y : Ignored
+            Present for pipelines; never read.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Rows to validate on, instead of a random part of X. As they reach this
+            estimator: in a pipeline, scaled as X is (``transform_input=["X_val"]``).
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X is not numeric, finite and within the range of the loss, or if
+            training diverges. The estimator is then as it was before the call.
+        """
+        with self._fitting():
+            warn_of_targets(self, y)
+            self._fit(X, X_val)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None) -> Self:
+        """Train by one pass over the rows of X, from where the last call ended.
+
+        The first call fixes features, device, network, centre and scale, and the PCA
+        start if there is one: set parameters before it and give it a representative
+        batch. No validation, no schedule: the learning rate stays constant. `offset_`
+        follows a random sample of the scores of all rows seen, each scored once.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Any number of rows, one included.
+        y : Ignored
+            Present for pipelines; never read.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit`; the estimator is then as it was before the call.
+        """
+        with self._fitting():
+            self._partial_fit(X)
+        return self
+
+    def _make_architecture(self):
+        return resolved(self.architecture, self.defaults.architecture)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -50,10 +50,11 @@ class Criterion(nn.Module):
         """Return what a batch becomes in training, input and target."""
         if not self.loss.prepares:
             return batch
-        x = self.loss.prepare(batch.x, self.generator).to(batch.x)
-        if batch.observed is not None:
-            x = x.where(batch.observed, batch.x)
-        return batch._replace(x=x)
+        wanted = batch.outcome
+        x = self.loss.prepare(wanted.x, self.generator).to(wanted.x)
+        if wanted.observed is not None:
+            x = x.where(wanted.observed, wanted.x)
+        return batch._replace(**{"x" if batch.target is None else "target": x})
 
     def cells(self, output, batch):
         """Return the loss of each cell, 0 where it is not observed.
@@ -82,7 +83,7 @@ class Criterion(nn.Module):
         Of a frame of numbers and categories a cell is a column of the user's, else each
         value of a row.
         """
-        observed = batch.observed
+        observed = batch.outcome.observed
         return None if observed is None else self.loss.of_cells(observed)
 
     def row_losses(self, output, batch):
@@ -134,7 +135,8 @@ class Criterion(nn.Module):
 
     def _is_plain(self, batch):
         """Tell whether the loss is a mean of cells of which every one counts alike."""
-        return self._is_own_mean and batch.observed is None and batch.weight is None
+        is_whole = batch.outcome.observed is None
+        return self._is_own_mean and is_whole and batch.weight is None
 
     def _reduced(self, output, batch, reduction):
         """Return the "sum" or the "mean" of the loss of all cells."""

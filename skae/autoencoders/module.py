@@ -95,7 +95,7 @@ class AutoencoderModule(nn.Module):
 
     def hidden(self, batch):
         """Return what the body makes of rows, shape (n, n_outputs)."""
-        if self.lengths is None:
+        if batch.lengths is None:
             return self.body(self.seen(batch))
         return self.body(self.seen(batch), batch.lengths)
 
@@ -144,14 +144,16 @@ class AutoencoderModule(nn.Module):
     def corrupted(self, batch):
         """Return what training encodes, and what it feeds decoders with."""
         corrupted = batch if self.corrupt is None else self.corrupt(batch)
-        return (batch if self.spares_encoder else corrupted), corrupted
+        if self.spares_encoder and batch.target is None:
+            return batch, corrupted
+        return corrupted, corrupted
 
     def forward(self, batch):
         """Return the :class:`Forward` of a training pass."""
         encoded, fed = self.corrupted(batch)
         code = self.encode(encoded)
         return Forward(
-            self.decode(code, fed),
+            self.decode(code, fed.outcome),
             code,
             self.penalty(code, encoded),
             self.counted(batch, fed),
@@ -176,7 +178,7 @@ class AutoencoderModule(nn.Module):
         """
         penalty = None
         if self.lengths is not None:
-            penalty = self.lengths.penalty(code, batch)
+            penalty = self.lengths.penalty(code, batch.outcome)
         if not self.l1_penalty:
             return penalty
         weights = (p for p in self.parameters() if p.ndim > 1)

@@ -59,7 +59,7 @@ class Start(NamedTuple):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Objective(Parameters):
-    """What a subclass of :class:`BaseAutoencoder` may change of a fit.
+    """What a subclass of :class:`BaseNetwork` may change of a fit.
 
     Each method is called once, in this order, and :meth:`_start` again on parts of the
     rows where the threshold of outliers is set; see "Extending skae".
@@ -78,6 +78,10 @@ class Objective(Parameters):
             raise TypeError(
                 f"defaults of {cls.__name__} must be a Defaults, not {cls.defaults!r}."
             )
+
+    def _make_architecture(self):
+        """Return the validated architecture that the network is made by."""
+        raise NotImplementedError(f"{type(self).__name__} names no architecture.")
 
     def _make_codec(self, X):
         """Return what turns X into flat rows; a layer of a stack is given it."""
@@ -104,15 +108,24 @@ class Objective(Parameters):
                 self.architecture_.set_params(code_channels=self.n_components[0])
                 self.architecture_._validate_params()
         kinds = self._codec.fields.kinds
+        self._resolve_loss(kinds, self.architecture_)
+        self._resolve_corruption(kinds)
+
+    def _resolve_loss(self, kinds, architecture):
+        """Set the loss, which is for outputs of these kinds of fields."""
         of_tokens = "token" in kinds
         default = self.defaults.loss_of_tokens if of_tokens else self.defaults.loss
         self.loss_ = make_loss(self.loss, default)
         # Counts and categories have likelihoods of their own.
         if not kinds - {"count", "category"} <= set(self.loss_.kinds):
             raise ValueError(
-                f"loss={self.loss_!r} does not fit {self.architecture_!r}: "
+                f"loss={self.loss_!r} does not fit {architecture!r}: "
                 "CrossEntropy and a vocabulary_size go together."
             )
+
+    def _resolve_corruption(self, kinds):
+        """Set the corruption, which is for inputs of these kinds of fields."""
+        of_tokens = "token" in kinds
         default = self.defaults.corruption
         if of_tokens:
             default = self.defaults.corruption_of_tokens
@@ -143,7 +156,7 @@ class Objective(Parameters):
                     f"n_components={given} is the shape of maps, which are the code of "
                     f"Convolutional alone, not of {self.architecture_!r}."
                 )
-            return self.defaults.n_components(n_features) if given == "auto" else given
+            return self._auto_components(n_features) if given == "auto" else given
         n_units = math.prod(maps)
         if given not in ("auto", maps, n_units):
             raise ValueError(
@@ -151,6 +164,22 @@ class Objective(Parameters):
                 f'codes have the shape {maps}: pass that, {n_units} or "auto".'
             )
         return n_units
+
+    def _auto_components(self, n_features):
+        """Return the width of the code that ``n_components="auto"`` stands for."""
+        return self.defaults.n_components(n_features)
+
+    def _outputs(self, columns):
+        """Return the fields and the :class:`Columns` that outputs are compared with.
+
+        Those of X, whose columns these are, but where rows have other targets.
+        """
+        return self._fields, columns
+
+    @property
+    def _input_range(self):
+        """The values of X that training allows, lowest and highest."""
+        return self.loss_.target_range
 
     def _n_gaps(self, columns):
         """Return how many columns may have missing cells in training, or None."""
@@ -162,7 +191,7 @@ class Objective(Parameters):
 
     def _learned_fields(self, samples, columns, seed):
         """Return the fields of the codec, with what training rows tell of them."""
-        fields = self._codec.fields.learned(columns, self.loss_.target_range)
+        fields = self._codec.fields.learned(columns, self._input_range)
         hides = getattr(self.corruption_, "hides_cells", False)
         return fields.conditional_on(
             samples, columns, hides, np.random.default_rng(seed)

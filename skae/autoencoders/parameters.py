@@ -1,4 +1,4 @@
-"""The parameters that every autoencoder has, and what they may be."""
+"""The parameters that every estimator has, and what they may be."""
 
 import copy
 from collections.abc import Callable
@@ -19,11 +19,34 @@ from skae.training.optimizers import OPTIMIZERS
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class Parameters(BaseEstimator):
-    """Network, loss, training, device: documented in each estimator."""
+class Width(BaseEstimator):
+    """The width of the code."""
 
     n_components: int | float | str | tuple = field(default="auto", kw_only=False)
+
+    _parameter_constraints = {
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+            StrOptions({"auto"}),
+            tuple,
+        ],
+    }
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class OneArchitecture(Width):
+    """The network on both sides of the code."""
+
     architecture: Architecture | None = None
+
+    _parameter_constraints = {"architecture": [Architecture, None]}
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Parameters(Width):
+    """Loss, training, device: documented in each estimator."""
+
     corruption: Corruption | None = None
     columns: Columns | None = None
     loss: Loss | str | None = None
@@ -46,13 +69,7 @@ class Parameters(BaseEstimator):
     net_params: dict | None = None
 
     _parameter_constraints = {
-        "n_components": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="neither"),
-            StrOptions({"auto"}),
-            tuple,
-        ],
-        "architecture": [Architecture, None],
+        **Width._parameter_constraints,
         "corruption": [Corruption, None],
         "columns": [Columns, None],
         "loss": [Loss, StrOptions(set(LOSSES)), None],

@@ -48,7 +48,7 @@ def _to_precision(values, dtype):
 
 def _check_inference(estimator, module, batch):
     """Try the way of rows to codes and back."""
-    n_rows, n_values = batch.x.shape
+    n_rows, n_values = batch.compared.shape
     criterion = estimator.net_.criterion_
     kind, made_by = type(module).__name__, type(estimator.architecture_).__name__
     decoding = f"{kind}.decode, or the module of {made_by}.make_decoder,"
@@ -64,12 +64,12 @@ def _check_inference(estimator, module, batch):
                 "gives a row another code when it is encoded alone, or a second time."
             )
     with _named(decoding):
-        output = module.decode(code, batch)
+        output = module.decode(code, batch.outcome)
         if not criterion.loss.scores_classes:
             _expect(output, (n_rows, n_values), "(n, n_values)")
     if not getattr(module.decoder, "feeds_back", False):  # which may take long
         with _named(f"{decoding} given a code alone (batch.x is None),"):
-            module.decode(code, batch._replace(x=None, observed=None))
+            module.decode(code, batch.outcome._replace(x=None, observed=None))
     with _named(f"{type(estimator.loss_).__name__}.per_element"):
         _check_cells(criterion, output, batch)
 

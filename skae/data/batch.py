@@ -19,12 +19,14 @@ class Batch(NamedTuple):
         Steps of series of unequal length; their other steps are not observed.
     condition : Tensor of shape (n_samples, n_conditions), or None
         What is known beside the row.
-    target : Tensor of shape (n_samples, n_values), or None
+    target : Tensor of shape (n_samples, n_target_values), or None
         What the output is compared with; None is x.
     weight : Tensor of shape (n_samples,), or None
         How much each row counts; None is all alike.
     number : int Tensor of shape (n_samples,), or None
         Which of the training rows each is, where a part of the network asks for it.
+    target_observed, target_lengths : Tensor or None
+        Of the target, as `observed` and `lengths` of x.
     """
 
     x: torch.Tensor | None = None
@@ -34,6 +36,8 @@ class Batch(NamedTuple):
     target: torch.Tensor | None = None
     weight: torch.Tensor | None = None
     number: torch.Tensor | None = None
+    target_observed: torch.Tensor | None = None
+    target_lengths: torch.Tensor | None = None
 
     @property
     def n_samples(self):
@@ -44,6 +48,19 @@ class Batch(NamedTuple):
     def compared(self):
         """What the output is compared with, shape (n_samples, n_values)."""
         return self.x if self.target is None else self.target
+
+    @property
+    def outcome(self):
+        """What outputs are compared with, as a batch: this one if it has no target."""
+        if self.target is None:
+            return self
+        return Batch(
+            self.target,
+            self.target_observed,
+            self.target_lengths,
+            self.condition,
+            weight=self.weight,
+        )
 
     def mean(self, values):
         """Return the weighted mean over rows, the first axis of `values`."""
@@ -70,6 +87,11 @@ class Batch(NamedTuple):
         """Return the rows of several batches, one after the other."""
         if any(part.observed is not None for part in parts):
             parts = [part.marked() for part in parts]
+        if any(part.target_observed is not None for part in parts):
+            parts = [
+                part._replace(target_observed=part.outcome.marked().observed)
+                for part in parts
+            ]
         together = zip(*parts, strict=True)
         return cls(*(None if of[0] is None else torch.cat(of) for of in together))
 

@@ -185,6 +185,8 @@ class RowCheck:
         Names a column that has no name.
     ragged : Ragged or None
         Whose steps are checked.
+    gaps : bool
+        Whether cells of numbers may be missing.
     """
 
     fields: Fields
@@ -194,13 +196,14 @@ class RowCheck:
     name: str = "X"
     place: Callable = "column {}".format
     ragged: Ragged | None = None
+    gaps: bool = True
 
     def __call__(self, block, first_row=0):
         """Check the rows of a dense block; `first_row` is where in X it begins."""
         if block.dtype.kind == "f" and not np.isfinite(block.sum(dtype=np.float64)):
             self._refuse(np.isinf(block), block, first_row)
             for field in self.fields.fields:
-                if field.kind in ("code", "token"):
+                if field.kind in ("code", "token") or not self.gaps:
                     missing = np.isnan(block[:, field.columns])
                     self._refuse(missing, block, first_row, field)
         for field in self.fields.fields:
@@ -276,9 +279,11 @@ class RowCheck:
             where = f"step {step}, channel {column}"
         where = f"(row {row}, {where})"
         if np.isnan(value):
+            asked = "accepts missing values among numbers only"
+            if not self.gaps:
+                asked = "needs every target"
             raise ValueError(
-                f"Input {self.name} contains NaN {where}. {self.owner} accepts missing "
-                "values among numbers only."
+                f"Input {self.name} contains NaN {where}. {self.owner} {asked}."
             )
         if np.isinf(value):
             raise ValueError(
@@ -290,11 +295,10 @@ class RowCheck:
             raise ValueError(
                 f"{self.name} holds {value:g} {where}, which is no count: 0 or more."
             )
-        allowed = (
-            f"X >= {lowest:g}"
-            if highest == np.inf
-            else f"X in [{lowest:g}, {highest:g}]"
-        )
+        bounds = f">= {lowest:g}"
+        if highest != np.inf:
+            bounds = f"in [{lowest:g}, {highest:g}]"
+        allowed = f"{self.name.partition('_')[0]} {bounds}"
         raise ValueError(
             f"loss={self.loss} needs {allowed}, but {self.name} holds {value:g} "
             f"{where}. Scale the columns into the range and clip new rows to it "

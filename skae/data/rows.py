@@ -40,18 +40,24 @@ class Rows(torch.utils.data.Dataset):
         self.device = torch.device(device)
         self.dtype = np.dtype(dtype)
         # Rows taken together are as wide as the longest of them where lengths vary.
-        self.is_ragged = isinstance(samples.X, Ragged)
-        self.width = samples.shape[1]
+        matrices = [m for m in (samples.X, samples.target) if m is not None]
+        self._ragged = next((m for m in matrices if isinstance(m, Ragged)), None)
+        self.width = sum(matrix.shape[1] for matrix in matrices)
         self._copy = None
 
     def __len__(self):
         return len(self.samples) if self.positions is None else len(self.positions)
 
+    @property
+    def is_ragged(self):
+        """Whether lengths vary, of the rows or of their targets."""
+        return self._ragged is not None
+
     def lengths(self, numbers):
-        """Return how many steps rows have that are unequal."""
+        """Return how many steps rows have that are unequal, or their targets."""
         if self.positions is not None:
             numbers = self.positions[numbers]
-        return self.samples.X.lengths[numbers]
+        return self._ragged.lengths[numbers]
 
     @property
     def has_copy(self):
@@ -173,7 +179,7 @@ class Batches:
         is_reused = self.one_block and not (rows.is_ragged or rows.has_copy)
         if is_reused and rows.device.type == "cpu":
             # Fresh memory for each costs page faults.
-            shape = (per_block * self.batch_size + 1, rows.width)
+            shape = (per_block * self.batch_size + 1, rows.samples.shape[1])
             out = torch.empty(shape, dtype=getattr(torch, rows.dtype.name))
         for first in range(0, len(bounds) - 1, per_block):
             cuts = bounds[first : first + per_block + 1]

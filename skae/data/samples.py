@@ -22,8 +22,8 @@ class Samples:
     X : ndarray, CSR matrix, Ragged or Mixed of shape (n_samples, n_values)
         Flat rows, as a codec makes them.
     condition : ndarray of shape (n_samples, n_conditions), or None
-    target : ndarray of shape (n_samples, n_values), or None
-        In the units of the network.
+    target : ndarray, CSR matrix or Ragged of shape (n_samples, n_values), or None
+        What outputs are compared with, flat rows of any width; None is X.
     weight : ndarray of shape (n_samples,), or None
         Above 0.
     lengths : ndarray of int of shape (n_samples,), or None

@@ -8,7 +8,7 @@ import torch
 from skae.data.batch import Batch
 from skae.data.conditional import Conditional
 from skae.data.ragged import Ragged
-from skae.data.samples import dense_rows, missing_cells, working_dtype
+from skae.data.samples import Samples, dense_rows, missing_cells, working_dtype
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,15 @@ class Scaling:
         What a network sees of missing cells, in its units; None is 0, the centre.
     conditional : Conditional or None
         What tells it from the other cells of the row instead, in the same units.
+    target : Scaling or None
+        That of the targets of samples; None leaves them as they are.
     """
 
     centre: np.ndarray | None = None
     scale: float | np.ndarray = 1.0
     neutral: np.ndarray | None = None
     conditional: Conditional | None = None
+    target: "Scaling | None" = None
 
     def batch(self, samples, rows, dtype, out=None):
         """Return the :class:`Batch` of some samples, on the CPU.
@@ -61,11 +64,20 @@ class Scaling:
                 observed &= torch.from_numpy(there)
         else:
             x, observed = self.filled(self.forward(X, rows, dtype, out))
-        others = (
+        condition, weight = (
             None if values is None else _tensor(values[rows]).to(x.dtype)
-            for values in (samples.condition, samples.target, samples.weight)
+            for values in (samples.condition, samples.weight)
         )
-        return Batch(x, observed, lengths, *others)
+        batch = Batch(x, observed, lengths, condition, weight=weight)
+        if samples.target is None:
+            return batch
+        scaling = Scaling() if self.target is None else self.target
+        target = scaling.batch(Samples(samples.target), rows, dtype)
+        return batch._replace(
+            target=target.x,
+            target_observed=target.observed,
+            target_lengths=target.lengths,
+        )
 
     def forward(self, X, rows, dtype, out=None):
         """Return rows of X, centred and scaled, as a tensor on the CPU.

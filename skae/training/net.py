@@ -197,19 +197,13 @@ class Net(skorch.NeuralNet):
             for batch in iterator:
                 batch = self._as_batch(batch)
                 if self.watched:
-                    self.notify(
-                        "on_batch_begin", batch=(batch.x, batch.x), training=training
-                    )
+                    seen = {"batch": (batch.x, batch.compared), "training": training}
+                    self.notify("on_batch_begin", **seen)
                 step = step_fn(prepare(batch), **fit_params)
                 losses.add(step, batch, self.criterion_.terms)
                 if self.watched:
                     self._record_batch(prefix, step["loss"].item(), len(batch.x))
-                    self.notify(
-                        "on_batch_end",
-                        batch=(batch.x, batch.x),
-                        training=training,
-                        **step,
-                    )
+                    self.notify("on_batch_end", **seen, **step)
                     self._set_mode(training)
         self._record(losses, training, prefix)
 
