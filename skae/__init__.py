@@ -43,6 +43,7 @@ from skae.losses import (
 from skae.preprocessing.text import SubwordTokenizer
 from skae.preprocessing.windows import SlidingWindows
 from skae.sparsity import L1, BatchTopK, KLSparsity, Sparsity, TopK
+from skae.supervised import AutoencoderClassifier, AutoencoderRegressor
 
 __version__ = "0.1.0.dev0"
 
@@ -50,7 +51,9 @@ __all__ = [
     "AbsoluteError",
     "Architecture",
     "Autoencoder",
+    "AutoencoderClassifier",
     "AutoencoderImputer",
+    "AutoencoderRegressor",
     "BatchTopK",
     "BetaTCVAE",
     "BinaryCrossEntropy",

@@ -1,7 +1,6 @@
 """The scikit-learn face of every autoencoder: the recipe of a fit."""
 
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
@@ -13,6 +12,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn import fit_context
+from skae.autoencoders.attempt import unchanged_on_error
 from skae.autoencoders.declared import (
     check_arguments,
     check_declared,
@@ -35,7 +35,6 @@ from skae.roles.transformer import CodeTransformer
 from skae.training.budget import FEWEST_TO_SPLIT, still_falling
 from skae.training.devices import resolve_device
 from skae.training.extras import check_extras
-from skae.training.modes import own_modes
 from skae.training.net import Net
 from skae.training.optimizers import resolve_optimizer
 from skae.training.progress import Progress
@@ -355,23 +354,9 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
                 stacklevel=5,
             )
 
-    @contextmanager
     def _fitting(self):
         """Leave the estimator as it was on errors, and run under modes of our own."""
-        before = dict(vars(self))
-        try:
-            with own_modes(gradients=True):
-                yield
-        except BaseException as error:
-            vars(self).clear()
-            vars(self).update(before)
-            if isinstance(error, RuntimeError) and "memory" in str(error):
-                raise ValueError(
-                    "Training needs more memory than there is. Lower batch_size, "
-                    "n_components, the sizes of the architecture, or what else "
-                    "multiplies rows, such as n_importance_samples."
-                ) from error
-            raise
+        return unchanged_on_error(self)
 
     @property
     def device_(self) -> str:

@@ -23,6 +23,10 @@ class Batch(NamedTuple):
         What the output is compared with; None is x.
     weight : Tensor of shape (n_samples,), or None
         How much each row counts; None is all alike.
+    label : Tensor of shape (n_samples, n_outputs), or None
+        What is to be predicted: the share of each class, or a standardised number.
+    label_weight : Tensor of shape (n_samples,), or None
+        How much the label counts; 0 where there is none.
     """
 
     x: torch.Tensor | None = None
@@ -31,6 +35,8 @@ class Batch(NamedTuple):
     condition: torch.Tensor | None = None
     target: torch.Tensor | None = None
     weight: torch.Tensor | None = None
+    label: torch.Tensor | None = None
+    label_weight: torch.Tensor | None = None
 
     @property
     def n_samples(self):

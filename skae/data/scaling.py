@@ -63,7 +63,13 @@ class Scaling:
             x, observed = self.filled(self.forward(X, rows, dtype, out))
         others = (
             None if values is None else _tensor(values[rows]).to(x.dtype)
-            for values in (samples.condition, samples.target, samples.weight)
+            for values in (
+                samples.condition,
+                samples.target,
+                samples.weight,
+                samples.label,
+                samples.label_weight,
+            )
         )
         return Batch(x, observed, lengths, *others)
 
