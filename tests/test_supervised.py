@@ -546,6 +546,23 @@ def test_layers_of_a_stack_are_trained_first(digits, digit_labels):
     assert len(model.encoder_.layers_) == 2
 
 
+def test_rates_of_parts_are_kept_where_weights_decay(iris):
+    model = AutoencoderClassifier(
+        _quick_encoder(), encoder_learning_rate=1e-4, weight_decay=0.1
+    )
+    net, batch = _net_of(model, *iris)
+    net.set_rate(0.01)
+    rates = {}
+    for group in net.optimizer_.param_groups:
+        for name, weight in net.module_.named_parameters():
+            if any(weight is one for one in group["params"]):
+                rates[name] = group["lr"], group["weight_decay"]
+    assert rates["head.linear.weight"] == (0.01, 0.1)
+    assert rates["head.linear.bias"] == (0.01, 0.0)
+    assert rates["autoencoder.head.weight"] == pytest.approx((0.001, 0.1))
+    assert rates["autoencoder.head.bias"] == pytest.approx((0.001, 0.0))
+
+
 def test_batches_carry_labels():
     batch = Batch(torch.zeros(3, 2), label=torch.ones(3, 1), label_weight=torch.ones(3))
     parts = batch.split([1, 2])

@@ -26,6 +26,7 @@ from skae.autoencoders.attempt import unchanged_on_error
 from skae.autoencoders.base import BaseAutoencoder
 from skae.autoencoders.denoising import DenoisingAutoencoder
 from skae.autoencoders.plain import Autoencoder
+from skae.data.frames import in_memory
 from skae.data.rows import Rows
 from skae.supervised.batches import LabelledBatches
 from skae.supervised.heads import standardisation
@@ -129,6 +130,7 @@ class SupervisedAutoencoder(EncoderRoles, BaseEstimator):
                 f"This {type(self).__name__} estimator requires y to be passed, but "
                 "the target y is None."
             )
+        X = in_memory(X)
         check_consistent_length(X, y)
         weight = valid_weight(sample_weight, num_samples(X))
         known = {"weight": weight, **self._read(y, weight)._asdict()}

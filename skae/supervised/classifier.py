@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 
 from skae._sklearn import Interval, StrOptions
@@ -262,7 +262,10 @@ class AutoencoderClassifier(ClassifierMixin, SupervisedAutoencoder):
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        return self._probabilities(X, softmax, expit)
+        decisions = self._decisions(X)
+        if len(self.classes_) > 2:
+            return softmax(decisions, axis=1)
+        return np.hstack((expit(-decisions), expit(decisions)))
 
     def predict_log_proba(self, X) -> np.ndarray:
         """Return the logarithm of the probability of each class.
@@ -275,12 +278,7 @@ class AutoencoderClassifier(ClassifierMixin, SupervisedAutoencoder):
         Returns
         -------
         logarithms : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
+            In the order of `classes_`; minus infinity where a probability is 0.
         """
-        return self._probabilities(X, log_softmax, log_expit)
-
-    def _probabilities(self, X, of_several, of_two):
-        decisions = self._decisions(X)
-        if len(self.classes_) > 2:
-            return of_several(decisions, axis=1)
-        return np.hstack((of_two(-decisions), of_two(decisions)))
+        with np.errstate(divide="ignore"):  # of probabilities that round to 0
+            return np.log(self.predict_proba(X))
