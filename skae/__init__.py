@@ -45,6 +45,7 @@ from skae.losses import (
 from skae.preprocessing.text import SubwordTokenizer
 from skae.preprocessing.windows import SlidingWindows
 from skae.sparsity import L1, BatchTopK, KLSparsity, Sparsity, TopK
+from skae.supervised import AutoencoderClassifier, AutoencoderRegressor
 
 __version__ = "0.1.0.dev0"
 
@@ -52,7 +53,9 @@ __all__ = [
     "AbsoluteError",
     "Architecture",
     "Autoencoder",
+    "AutoencoderClassifier",
     "AutoencoderImputer",
+    "AutoencoderRegressor",
     "BatchTopK",
     "BetaTCVAE",
     "BinaryCrossEntropy",

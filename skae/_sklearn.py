@@ -5,6 +5,8 @@ from typing import TypeVar
 
 import numpy as np
 from sklearn import base
+from sklearn.base import _clone_parametrized as clone_parametrized
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import _param_validation
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import RealNotInt, StrOptions
@@ -12,6 +14,7 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
+from sklearn.utils.validation import check_is_fitted
 
 __all__ = [
     "BaseEstimator",
@@ -20,7 +23,9 @@ __all__ = [
     "StrOptions",
     "check_feature_names_in",
     "check_sample_weight",
+    "clone_parametrized",
     "fit_context",
+    "is_fitted",
     "is_pandas_na",
     "is_scalar_nan",
     "num_samples",
@@ -39,6 +44,15 @@ def fit_context(**kwargs) -> Callable[[_Method], _Method]:
 def output_of(estimator) -> str:
     """Return what `set_output` asks a transformer for: "default" or a library."""
     return _get_output_config("transform", estimator)["dense"]
+
+
+def is_fitted(estimator) -> bool:
+    """Tell whether an estimator is fitted."""
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True
 
 
 class BaseEstimator(base.BaseEstimator):

@@ -40,6 +40,8 @@ TRUSTED_TYPES = (
     "skae.sparsity.penalties.L1",
     "skae.sparsity.selections.BatchTopK",
     "skae.sparsity.selections.TopK",
+    "skae.supervised.classifier.AutoencoderClassifier",
+    "skae.supervised.regressor.AutoencoderRegressor",
     # what they learn
     "skae.autoencoders.conditional.encoding.Conditions",
     "skae.autoencoders.pairs.sides.Sides",

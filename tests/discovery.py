@@ -11,6 +11,7 @@ from skae.corruption import Corruption
 from skae.losses import Loss
 from skae.roles.outliers import OutlierDetector
 from skae.sparsity import Sparsity
+from skae.supervised.base import SupervisedAutoencoder
 
 PUBLIC = [getattr(skae, name) for name in skae.__all__]
 
@@ -32,6 +33,7 @@ LOSSES = [kind for kind in ALL_LOSSES if not kind.scores_classes]  # of numbers
 SPARSITIES = _of_kind(Sparsity)
 CONDITIONAL = [kind for kind in ESTIMATORS if get_tags(kind()).target_tags.required]
 DETECTORS = _of_kind(OutlierDetector)
+SUPERVISED = _of_kind(SupervisedAutoencoder)
 NESTED = ARCHITECTURES + CORRUPTIONS + ALL_LOSSES + SPARSITIES
 
 

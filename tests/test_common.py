@@ -18,11 +18,20 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 import skae
 from skae import AbsoluteError, Dense, Huber
 from skae.autoencoders.variational import VariationalModel
-from tests.discovery import ESTIMATORS, LOSSES, NESTED, PAIRED, PUBLIC, fitted, name_of
+from tests.discovery import (
+    ESTIMATORS,
+    LOSSES,
+    NESTED,
+    PAIRED,
+    PUBLIC,
+    SUPERVISED,
+    fitted,
+    name_of,
+)
 
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
 every_object = pytest.mark.parametrize(
-    "kind", ESTIMATORS + PAIRED + NESTED, ids=name_of
+    "kind", ESTIMATORS + PAIRED + NESTED + SUPERVISED, ids=name_of
 )
 
 # Beside the untouched defaults of each; what training lasts is no variant.

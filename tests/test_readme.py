@@ -19,8 +19,8 @@ def test_python_blocks_run(code, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "page",
-    ["guide", "frames", "missing", "synthetic", "objectives/conditional", "pairs"]
-    + ["architectures/series"],
+    ["guide", "frames", "missing", "synthetic", "pairs", "labels"]
+    + ["objectives/conditional", "architectures/series"],
 )
 def test_python_blocks_of_a_page_run(page):
     source = (ROOT / "docs" / f"{page}.rst").read_text()

@@ -1,6 +1,5 @@
 """The scikit-learn face of every autoencoder: the recipe of a fit."""
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
@@ -11,6 +10,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn import fit_context
+from skae.autoencoders.attempt import unchanged_on_error
 from skae.autoencoders.declared import (
     check_arguments,
     check_declared,
@@ -36,7 +36,6 @@ from skae.roles.transformer import CodeTransformer
 from skae.training.budget import FEWEST_TO_SPLIT
 from skae.training.devices import resolve_device
 from skae.training.extras import check_extras
-from skae.training.modes import own_modes
 from skae.training.net import Net
 from skae.training.optimizers import resolve_optimizer
 from skae.training.progress import Progress
@@ -275,23 +274,9 @@ class BaseNetwork(CodeTransformer, Objective):
         names = self.criterion_class.losses
         return self._network_loss.of_history(epochs, samples, names)
 
-    @contextmanager
     def _fitting(self):
         """Leave the estimator as it was on errors, and run under modes of our own."""
-        before = dict(vars(self))
-        try:
-            with own_modes(gradients=True):
-                yield
-        except BaseException as error:
-            vars(self).clear()
-            vars(self).update(before)
-            if isinstance(error, RuntimeError) and "memory" in str(error):
-                raise ValueError(
-                    "Training needs more memory than there is. Lower batch_size, "
-                    "n_components, the sizes of the architecture, or what else "
-                    "multiplies rows, such as n_importance_samples."
-                ) from error
-            raise
+        return unchanged_on_error(self)
 
     @property
     def device_(self) -> str:

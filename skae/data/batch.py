@@ -27,6 +27,10 @@ class Batch(NamedTuple):
         Which of the training rows each is, where a part of the network asks for it.
     target_observed, target_lengths : Tensor or None
         Of the target, as `observed` and `lengths` of x.
+    label : Tensor of shape (n_samples, n_outputs), or None
+        What is to be predicted: the share of each class, or a standardised number.
+    label_weight : Tensor of shape (n_samples,), or None
+        How much the label counts; 0 where there is none.
     """
 
     x: torch.Tensor | None = None
@@ -38,6 +42,8 @@ class Batch(NamedTuple):
     number: torch.Tensor | None = None
     target_observed: torch.Tensor | None = None
     target_lengths: torch.Tensor | None = None
+    label: torch.Tensor | None = None
+    label_weight: torch.Tensor | None = None
 
     @property
     def n_samples(self):

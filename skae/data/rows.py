@@ -151,8 +151,13 @@ class Batches:
         self.generator = generator
         self.one_block = False  # whether each block takes the place of the last
 
+    @property
+    def n_rows(self):
+        """How many rows an epoch has."""
+        return len(self.dataset)
+
     def _starts(self):
-        n_rows = len(self.dataset)
+        n_rows = self.n_rows
         starts = list(range(0, n_rows, self.batch_size))
         if len(starts) > 1 and n_rows - starts[-1] == 1 < self.batch_size:
             starts.pop()
@@ -163,12 +168,8 @@ class Batches:
 
     def __iter__(self):
         rows = self.dataset
-        order = None
-        if self.generator is not None:
-            order = torch.randperm(len(rows), generator=self.generator).numpy()
-        if order is not None and rows.is_ragged:
-            order = self._of_like_length(order)
-        bounds = [*self._starts(), len(rows)]
+        order = None if self.generator is None else self.order()
+        bounds = [*self._starts(), self.n_rows]
         n_rows = rows_per_block(rows.width)
         if rows.has_copy:  # nothing but to gather: what is next is best still cached
             n_rows //= _GATHERED
@@ -188,6 +189,11 @@ class Batches:
                 numbers = order[numbers]
             block = rows.take(numbers, out)
             yield from block.split(np.diff(cuts).tolist())
+
+    def order(self):
+        """Draw the order of the rows of an epoch, their numbers."""
+        order = torch.randperm(self.n_rows, generator=self.generator).numpy()
+        return self._of_like_length(order) if self.dataset.is_ragged else order
 
     def _of_like_length(self, order):
         """Return the order, changed so that batches hold rows of about one length.

@@ -28,6 +28,10 @@ class Samples:
         Above 0.
     lengths : ndarray of int of shape (n_samples,), or None
         Steps of the rows that codes stand for; a Ragged X has its own.
+    label : ndarray of shape (n_samples, n_outputs), or None
+        As of a :class:`Batch`.
+    label_weight : ndarray of shape (n_samples,), or None
+        As of a :class:`Batch`.
     """
 
     X: object
@@ -35,6 +39,8 @@ class Samples:
     target: np.ndarray | None = None
     weight: np.ndarray | None = None
     lengths: np.ndarray | None = None
+    label: np.ndarray | None = None
+    label_weight: np.ndarray | None = None
 
     def __len__(self):
         return self.X.shape[0]
@@ -105,6 +111,14 @@ class Samples:
             )
         samples = replace(self, weight=weight)
         return samples if weight.all() else samples[np.flatnonzero(weight)]
+
+    def unlabelled(self, rows=slice(None)):
+        """Return the same samples, of which these rows have no label."""
+        if self.label_weight is None:
+            return self
+        weight = self.label_weight.copy()
+        weight[rows] = 0.0
+        return replace(self, label_weight=weight)
 
     def given(self, condition):
         """Return the same rows under a condition, or one condition for all."""

@@ -64,11 +64,24 @@ class Scaling:
                 observed &= torch.from_numpy(there)
         else:
             x, observed = self.filled(self.forward(X, rows, dtype, out))
-        condition, weight = (
+        condition, weight, label, label_weight = (
             None if values is None else _tensor(values[rows]).to(x.dtype)
-            for values in (samples.condition, samples.weight)
+            for values in (
+                samples.condition,
+                samples.weight,
+                samples.label,
+                samples.label_weight,
+            )
         )
-        batch = Batch(x, observed, lengths, condition, weight=weight)
+        batch = Batch(
+            x,
+            observed,
+            lengths,
+            condition,
+            weight=weight,
+            label=label,
+            label_weight=label_weight,
+        )
         if samples.target is None:
             return batch
         scaling = Scaling() if self.target is None else self.target

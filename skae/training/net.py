@@ -267,9 +267,9 @@ class Net(skorch.NeuralNet):
         return step
 
     def set_rate(self, learning_rate):
-        """Set the learning rate of the next steps."""
+        """Set the learning rate of the next steps, of some parts a multiple of it."""
         for group in self.optimizer_.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group.get("rate_factor", 1.0)
 
     def train_step_single(self, batch, **fit_params):
         """Return the loss of a batch and the output, with gradients computed."""

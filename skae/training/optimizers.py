@@ -60,12 +60,20 @@ def optimizer_arguments(optimizer, weight_decay, args, kwargs):
             f"weight_decay={weight_decay} cannot be had: {optimizer.__name__} takes no "
             "weight_decay. Use l1_penalty or another optimizer."
         )
-    if kwargs.get("weight_decay") and "param_groups" not in kwargs:
-        parameters = [p for group in args[0] for p in group["params"]]
-        matrices = [p for p in parameters if p.ndim > 1]
-        others = [p for p in parameters if p.ndim <= 1]
-        args = ([{"params": matrices}, {"params": others, "weight_decay": 0.0}],)
+    if kwargs.get("weight_decay"):
+        args = ([part for group in args[0] for part in _by_decay(group)],)
     return args, kwargs
+
+
+def _by_decay(group):
+    """Return the parameters of a group that decay, and those that do not."""
+    matrices = [p for p in group["params"] if p.ndim > 1]
+    others = [p for p in group["params"] if p.ndim <= 1]
+    return {**group, "params": matrices}, {
+        **group,
+        "params": others,
+        "weight_decay": 0.0,
+    }
 
 
 class FlatParameters:
