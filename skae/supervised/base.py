@@ -228,7 +228,7 @@ class SupervisedAutoencoder(EncoderRoles, BaseEstimator):
         )
         trainer = Trainer(net, batch_size=size, callbacks=self._callbacks())
         rows, stopping = self._rows(spread, train, net), self._stopping(valid)
-        trainer.train(rows, valid, epochs=epochs, stopping=stopping)
+        trainer.train(rows, valid, epochs=epochs, stopping=stopping, schedule="cosine")
         self.best_epoch_ = trainer.best_epoch
         self._take_over(net)
         spread = self._spread(known, rng)  # on codes that labels have shaped
@@ -258,6 +258,7 @@ class SupervisedAutoencoder(EncoderRoles, BaseEstimator):
             valid,
             epochs=math.ceil(_CLEAN_SHARE * epochs),
             stopping=self._stopping(valid),
+            schedule="cosine",
         )
         return trainer
 
