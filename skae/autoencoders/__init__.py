@@ -1,8 +1,10 @@
 """Objectives: an estimator and all that it trains, each in a place of its own."""
 
+from skae.autoencoders.clustering import DeepEmbeddedClustering
 from skae.autoencoders.conditional import ConditionalVariationalAutoencoder
 from skae.autoencoders.contractive import ContractiveAutoencoder
 from skae.autoencoders.denoising import DenoisingAutoencoder
+from skae.autoencoders.neighbors import NeighborAutoencoder
 from skae.autoencoders.plain import Autoencoder
 from skae.autoencoders.sparse import SparseAutoencoder
 from skae.autoencoders.stacked import StackedAutoencoder
@@ -15,7 +17,9 @@ __all__ = [
     "BetaTCVAE",
     "ConditionalVariationalAutoencoder",
     "ContractiveAutoencoder",
+    "DeepEmbeddedClustering",
     "DenoisingAutoencoder",
+    "NeighborAutoencoder",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "VariationalAutoencoder",

@@ -155,7 +155,7 @@ class BaseAutoencoder(LatentSpace, TorchModules, DataModel, CodeTransformer, Obj
         # A stream of its own for each call: a pickle in between changes nothing.
         rng = np.random.default_rng([self.net_.seed, n_seen])
         try:
-            trainer.train(self._rows(samples), epochs=1, scheduled=False)
+            trainer.train(self._training_rows(samples), epochs=1, scheduled=False)
             self._record(trainer, samples, n_seen)
             self._summarise(samples, rng, n_seen)
             check_summarised(self)

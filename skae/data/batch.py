@@ -23,6 +23,8 @@ class Batch(NamedTuple):
         What the output is compared with; None is x.
     weight : Tensor of shape (n_samples,), or None
         How much each row counts; None is all alike.
+    pair : int Tensor of shape (n_samples,), or None
+        A number that a row and a neighbour of it share.
     """
 
     x: torch.Tensor | None = None
@@ -31,6 +33,7 @@ class Batch(NamedTuple):
     condition: torch.Tensor | None = None
     target: torch.Tensor | None = None
     weight: torch.Tensor | None = None
+    pair: torch.Tensor | None = None
 
     @property
     def n_samples(self):

@@ -65,6 +65,10 @@ class Rows(torch.utils.data.Dataset):
             return weight
         return weight[self.positions]
 
+    def shuffled(self, generator):
+        """Draw the order of the rows in an epoch."""
+        return torch.randperm(len(self), generator=generator).numpy()
+
     def __getitem__(self, index):
         """Return what there is of one row, by name: a data loader's protocol."""
         batch = self.take(np.array([index]))
@@ -153,7 +157,7 @@ class Batches:
         rows = self.dataset
         order = None
         if self.generator is not None:
-            order = torch.randperm(len(rows), generator=self.generator).numpy()
+            order = rows.shuffled(self.generator)
         if order is not None and rows.is_ragged:
             order = self._of_like_length(order)
         bounds = [*self._starts(), len(rows)]
