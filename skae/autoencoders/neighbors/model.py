@@ -42,5 +42,10 @@ class NeighborModel(BaseAutoencoder):
 
     def _plan(self, n_rows, validated):
         """Return the rows of a batch, whole pairs, and the number of epochs."""
+        if not self.neighbor_weight:
+            return super()._plan(n_rows, validated)
+        if self.batch_size == "auto":  # of so many pairs as else of rows
+            n_pairs, epochs = super()._plan(-(-n_rows // 2), validated)
+            return 2 * n_pairs, epochs
         batch_size, epochs = super()._plan(n_rows, validated)
         return batch_size + batch_size % 2, epochs
