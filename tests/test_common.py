@@ -49,8 +49,8 @@ VARIANTS = [
 
 def _takes_minutes(estimator):
     """Tell whether the checks of an estimator are for the slow part."""
-    # A stack trains a network for each layer in every fit; Jacobians and pairs of rows
-    # take their time, and a sparse code is wide.
+    # A stack trains a network for each layer in every fit, clustering twice; Jacobians
+    # and pairs of rows take their time, and a sparse code is wide.
     slow = (
         skae.BetaTCVAE,
         skae.WassersteinAutoencoder,
@@ -58,6 +58,8 @@ def _takes_minutes(estimator):
         skae.ContractiveAutoencoder,
         skae.SparseAutoencoder,
         skae.EncoderDecoderRegressor,
+        skae.NeighborAutoencoder,
+        skae.DeepEmbeddedClustering,
     )
     return estimator in VARIANTS or isinstance(estimator, slow)
 

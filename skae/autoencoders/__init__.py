@@ -1,8 +1,10 @@
 """Objectives: an estimator and all that it trains, each in a place of its own."""
 
+from skae.autoencoders.clustering import DeepEmbeddedClustering
 from skae.autoencoders.conditional import ConditionalVariationalAutoencoder
 from skae.autoencoders.contractive import ContractiveAutoencoder
 from skae.autoencoders.denoising import DenoisingAutoencoder
+from skae.autoencoders.neighbors import NeighborAutoencoder
 from skae.autoencoders.pairs import EncoderDecoderRegressor
 from skae.autoencoders.plain import Autoencoder
 from skae.autoencoders.sparse import SparseAutoencoder
@@ -16,8 +18,10 @@ __all__ = [
     "BetaTCVAE",
     "ConditionalVariationalAutoencoder",
     "ContractiveAutoencoder",
+    "DeepEmbeddedClustering",
     "DenoisingAutoencoder",
     "EncoderDecoderRegressor",
+    "NeighborAutoencoder",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "VariationalAutoencoder",

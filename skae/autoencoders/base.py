@@ -98,7 +98,7 @@ class BaseNetwork(CodeTransformer, Objective):
         # A stream of its own for each call: a pickle in between changes nothing.
         rng = np.random.default_rng([self.net_.seed, n_seen])
         try:
-            trainer.train(self._rows(samples), epochs=1)
+            trainer.train(self._training_rows(samples), epochs=1)
             self._record(trainer, samples, n_seen)
             self._summarise(samples, rng, n_seen)
             check_summarised(self)

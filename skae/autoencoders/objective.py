@@ -268,13 +268,13 @@ class Objective(Parameters):
     def _split(self, samples, validation, rng):
         """Return the rows to train and to validate on; None where none validate."""
         if validation is not None:
-            return self._rows(samples), self._rows(validation)
+            return self._training_rows(samples), self._training_rows(validation)
         train, valid = split_rows(
             len(samples), self.validation_fraction, self.early_stopping, rng
         )
         if valid is not None:
-            valid = self._rows(samples, valid)
-        return self._rows(samples, train), valid
+            valid = self._training_rows(samples, valid)
+        return self._training_rows(samples, train), valid
 
     def _plan(self, n_rows, validated):
         """Return the rows of a batch and the number of epochs."""
@@ -296,6 +296,10 @@ class Objective(Parameters):
     def _rows(self, samples, positions=None):
         net, scaling = self.net_, self._fields.scaling
         return Rows(samples, scaling, positions, net.device, net.dtype).kept()
+
+    def _training_rows(self, samples, positions=None):
+        """Return what the net trains on, or is validated on."""
+        return self._rows(samples, positions)
 
     def _first_rows(self, samples):
         """Return the rows that starts are compared on."""

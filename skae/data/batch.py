@@ -31,6 +31,8 @@ class Batch(NamedTuple):
         What is to be predicted: the share of each class, or a standardised number.
     label_weight : Tensor of shape (n_samples,), or None
         How much the label counts; 0 where there is none.
+    pair : int Tensor of shape (n_samples,), or None
+        A number that a row and a neighbour of it share.
     """
 
     x: torch.Tensor | None = None
@@ -44,6 +46,7 @@ class Batch(NamedTuple):
     target_lengths: torch.Tensor | None = None
     label: torch.Tensor | None = None
     label_weight: torch.Tensor | None = None
+    pair: torch.Tensor | None = None
 
     @property
     def n_samples(self):

@@ -71,6 +71,10 @@ class Rows(torch.utils.data.Dataset):
             return weight
         return weight[self.positions]
 
+    def shuffled(self, generator):
+        """Draw the order of the rows in an epoch."""
+        return torch.randperm(len(self), generator=generator).numpy()
+
     def __getitem__(self, index):
         """Return what there is of one row, by name: a data loader's protocol."""
         batch = self.take(np.array([index]))
@@ -192,7 +196,7 @@ class Batches:
 
     def order(self):
         """Draw the order of the rows of an epoch, their numbers."""
-        order = torch.randperm(self.n_rows, generator=self.generator).numpy()
+        order = self.dataset.shuffled(self.generator)
         return self._of_like_length(order) if self.dataset.is_ragged else order
 
     def _of_like_length(self, order):

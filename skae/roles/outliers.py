@@ -18,25 +18,11 @@ from skae.roles.unseen import unseen_losses
 _ALONE = 64  # times eps: by what a score depends on the rows scored with it
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
-class OutlierDetector(Explainer, OutlierMixin):
-    """Turn `score_samples` into decisions.
+class RowScorer(Explainer):
+    """Score rows by what their reconstructions cost, and explain the scores.
 
-    A class that mixes this in has `_samples` and `_row_losses`, and calls
-    :meth:`_summarise` when it is trained.
+    A class that mixes this in has `_samples` and `_row_losses`.
     """
-
-    contamination: float | str | None = "auto"
-    novelty: bool = True
-
-    _parameter_constraints = {
-        "contamination": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, 0.5, closed="right"),
-            None,
-        ],
-        "novelty": ["boolean"],
-    }
 
     def score_samples(self, X) -> np.ndarray:
         """Score rows by how normal they are: minus the loss of their reconstruction.
@@ -55,6 +41,31 @@ class OutlierDetector(Explainer, OutlierMixin):
         """
         check_is_fitted(self)
         return -self._outlier_losses(self._samples(X))
+
+    def _outlier_losses(self, samples):
+        """Return minus the scores of samples."""
+        return self._row_losses(samples)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class OutlierDetector(RowScorer, OutlierMixin):
+    """Turn `score_samples` into decisions.
+
+    A class that mixes this in has `_samples` and `_row_losses`, and calls
+    :meth:`_summarise` when it is trained.
+    """
+
+    contamination: float | str | None = "auto"
+    novelty: bool = True
+
+    _parameter_constraints = {
+        "contamination": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, 0.5, closed="right"),
+            None,
+        ],
+        "novelty": ["boolean"],
+    }
 
     def decision_function(self, X) -> np.ndarray:
         """Return `score_samples` minus the threshold `offset_`.
@@ -190,10 +201,6 @@ class OutlierDetector(Explainer, OutlierMixin):
             scores, y, false_positive_rate, self._network_loss.is_logarithm
         )
         return self
-
-    def _outlier_losses(self, samples):
-        """Return minus the scores of samples."""
-        return self._row_losses(samples)
 
     def _split(self, samples, validation, rng):
         train, valid = super()._split(samples, validation, rng)
