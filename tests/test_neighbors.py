@@ -110,7 +110,7 @@ def test_in_validation_it_is_the_nearest(rng):
 
 
 def test_pairs_of_series_stay_together(rng):
-    X = [rng.normal(size=(n, 1)) for n in rng.integers(3, 30, size=50)]
+    X = [rng.normal(size=(n, 1)) for n in rng.integers(3, 9, size=24)]
     model = NeighborAutoencoder(architecture=Recurrent(), max_epochs=1).fit(X)
     samples = model._samples(X)
     pairs = model._training_rows(samples)

@@ -119,12 +119,12 @@ class DeepEmbeddedClustering(ClusterMixin, RowScorer, NeighborModel):
     neighbor_weight : float, default=1.0
         Of the loss of neighbours in what training minimises, in nats beside the mean
         loss of centred and scaled cells. 0 leaves it out.
-    n_neighbors : int, default=15
+    n_neighbors : int, default=10
         Neighbours of each row among which one is drawn in each epoch. More tell of
         wider surroundings; of fewer rows all others are neighbours.
     n_clusters : int, default=8
         How many clusters there are; at most as many as rows.
-    cluster_weight : float, default=0.1
+    cluster_weight : float, default=1.0
         Of the divergence of memberships in what training minimises. 0 leaves the
         clusters as k-means found them.
     tol : float, default=1e-3
@@ -202,7 +202,7 @@ class DeepEmbeddedClustering(ClusterMixin, RowScorer, NeighborModel):
     """
 
     n_clusters: int = 8
-    cluster_weight: float = 0.1
+    cluster_weight: float = 1.0
     tol: float = 1e-3
 
     module_class = ClusterModule
