@@ -50,7 +50,7 @@ import skae
 torch.set_num_threads(1)
 
 SHARES = (0.1, 0.3, 0.5)
-LARGE = ("adult", "california", "digits", "letter", "wine_white")  # one seed is enough
+LARGE = ("adult", "california", "digits", "letter", "wine_white")  # are split once
 # Columns of numbers that name levels; the letter itself is the first of its table.
 LEVELS = {
     "letter": ["v0"],
