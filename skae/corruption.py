@@ -317,10 +317,9 @@ class HiddenCells(Corruption):
         Which observed cells count in the loss of training: all, or those hidden alone,
         where it is these that matter, as for an imputer. Not in a bound on a density.
     n_patterns : int or None, default=None
-        How many times cells are drawn to hide, of each training row: in so many epochs,
-        whose corrupted rows are kept and taken again in turn in those after, as what
-        stands for a missing cell costs more than a step of a small network. None draws
-        in every epoch; so do large data, of which no copy is kept.
+        In how many epochs cells are drawn to hide; those after take the same in turn,
+        as what stands for a missing cell costs more than a step of a small network.
+        None: in every epoch. So it is of large data, of which no copy is kept.
 
     References
     ----------
@@ -355,14 +354,8 @@ class HiddenCells(Corruption):
 
     def _validate_params(self):
         super()._validate_params()
-        if isinstance(self.rate, Real):
-            return
-        rates = [0, *self.rate, 1]
-        if len(rates) != 4 or rates != sorted(rates):
-            raise ValueError(
-                f"rate={self.rate!r} of HiddenCells must be a number in [0, 1], or the "
-                "lowest and the highest of a row."
-            )
+        if not isinstance(self.rate, Real):
+            check_pair("rate of HiddenCells", self.rate, 0, 1)
 
     def corrupt_batch(self, batch, columns, generator) -> Batch:
         """Return a batch with fewer observed cells; see :class:`Corruption`."""

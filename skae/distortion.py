@@ -8,7 +8,7 @@ import torch
 
 from skae._sklearn import Interval
 from skae.corruption import Corruption
-from skae.data.checks import check_pair
+from skae.data.checks import check_pair, check_takes
 
 _LEAST_WIDTH = 1e-3  # positions: of a blur that leaves values as they are
 
@@ -129,7 +129,16 @@ class FunctionCorruption(Corruption):
         if None in shape:
             shape = (-1, *shape[1:])
         rows = columns.in_units(x).unflatten(1, shape)
-        corrupted = self.function(rows, generator)
+        check_takes(
+            self.function, "function of FunctionCorruption", "rows", "a generator"
+        )
+        try:
+            corrupted = self.function(rows, generator)
+        except Exception as error:
+            raise ValueError(
+                f"function={self.function!r} of FunctionCorruption failed on rows of "
+                f"the shape {tuple(rows.shape)}: the error above says why."
+            ) from error
         given = getattr(corrupted, "shape", None)
         if not isinstance(corrupted, torch.Tensor) or given != rows.shape:
             raise ValueError(

@@ -376,7 +376,7 @@ def test_a_share_of_each_row():
     assert shares.min() < 0.15
     assert shares.max() > 0.45
     for rate in ((0.5, 0.1), (0.1,), (0.1, 2.0)):
-        with pytest.raises(ValueError, match="lowest and the highest"):
+        with pytest.raises(ValueError, match="a lowest and a highest"):
             Autoencoder(corruption=HiddenCells(rate)).fit(np.eye(6))
 
 
@@ -402,7 +402,7 @@ def test_hidden_cells_train_what_stands_for_them(small):
 
 def _remembering(n_patterns):
     """Return what hides cells of ten rows of 30, with a memory."""
-    columns = [np.zeros(30)] * 6 + [None] * 2
+    columns = ColumnStatistics(*[np.zeros(30)] * 6)
     corrupt = Corrupt(HiddenCells(0.5, n_patterns=n_patterns), columns)
     corrupt.generator = make_generator(0)
     corrupt.remember(10)

@@ -129,7 +129,7 @@ class ContractiveAutoencoder(OutlierDetector, BaseAutoencoder):
     n_components : int, float, tuple of int or "auto", default="auto"
         Width of the code. A float in (0, 1): as many principal components as keep that
         share of the variance. "auto": half of the features, at most 32.
-        A tuple: the shape of maps, (n_channels, *size), under `Convolutional`.
+        A tuple: the shape of maps, ``(n_channels, *size)``, under `Convolutional`.
     architecture : Architecture or None, default=None
         The network around the code; None is ``Dense()``. It is cloned, never changed.
     corruption : Corruption or None, default=None

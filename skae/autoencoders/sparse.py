@@ -100,7 +100,7 @@ class SparseAutoencoder(OutlierDetector, WeightedAutoencoder):
     n_components : int, float, tuple of int or "auto", default="auto"
         Width of the code. A float in (0, 1): as many principal components as keep that
         share of the variance. "auto": four times as many as features.
-        A tuple: the shape of maps, (n_channels, *size), under `Convolutional`.
+        A tuple: the shape of maps, ``(n_channels, *size)``, under `Convolutional`.
     architecture : Architecture or None, default=None
         The network around the code; None is ``Dense(())``, one linear layer on either
         side, so that each unit stands for one direction. It is cloned, never changed.

@@ -1,5 +1,6 @@
 """The gate: what users pass becomes arrays and objects of our own, or a clear error."""
 
+import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,7 +29,28 @@ _TEMPORAL = (
 )
 
 
-def check_pair(name, pair, lowest=-np.inf):
+def check_takes(function, name, *arguments):
+    """Raise ValueError if a function of the user's takes no such arguments.
+
+    Parameters
+    ----------
+    function : callable
+    name : str
+        Of the parameter.
+    *arguments : str
+        What each is, for the message.
+    """
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError as error:
+        raise ValueError(
+            f"{name} must be a function of {' and '.join(arguments)}. Got {function!r}."
+        ) from error
+    except ValueError:  # of what has no signature
+        return
+
+
+def check_pair(name, pair, lowest=-np.inf, highest=np.inf):
     """Raise ValueError unless a parameter is a low and a high number, in order.
 
     Parameters
@@ -36,13 +58,15 @@ def check_pair(name, pair, lowest=-np.inf):
     name : str
         Of the parameter, for the message.
     pair : tuple or list
-    lowest : float
-        No number may be below.
+    lowest, highest : float
+        No number may be below, or above.
     """
     numbers = [value for value in pair if isinstance(value, Real)]
-    ordered = [lowest, *numbers]
+    ordered = [lowest, *numbers, highest]
     if not len(pair) == len(numbers) == 2 or ordered != sorted(ordered):
         floor = "" if lowest == -np.inf else f", of at least {lowest:g}"
+        if highest < np.inf:
+            floor += f" and at most {highest:g}"
         raise ValueError(
             f"{name} must be a pair of a lowest and a highest number{floor}. Got "
             f"{pair!r}."

@@ -46,7 +46,8 @@ class GenerativeModel:
             `sample`, such as scikit-learn's `KernelDensity`. "columns": from nowhere;
             of frames with categories, a network draws each column given those before
             it, learned when it is first asked for. "auto": of such frames "columns",
-            else the mixture.
+            where rows held out are more probable so than by columns drawn alone; else
+            the mixture.
 
         Returns
         -------
@@ -67,7 +68,9 @@ class GenerativeModel:
         if not isinstance(draw, bool | np.bool_):
             raise TypeError(f"draw={draw!r} must be 'auto', True or False.")
         if isinstance(latent, str) and latent == "auto":
-            latent = "columns" if is_mixed and draw else self._latent
+            latent = self._latent
+            if is_mixed and draw and self._density("columns").is_learned:
+                latent = "columns"
         if isinstance(latent, str) and latent == "columns":
             self._check_columns(is_mixed, draw)
         seed = draw_seed(random_state)

@@ -105,6 +105,11 @@ class RowDensity:
         return self
 
     @property
+    def is_learned(self):
+        """Whether columns depend on those before, by the rows held out."""
+        return bool(self.weights)
+
+    @property
     def _sizes(self):
         """Levels of each cell, in the order of drawing."""
         return self.levels.sizes[self.order].tolist()

@@ -249,6 +249,24 @@ class AutoencoderClassifier(ClassifierMixin, SupervisedAutoencoder):
             return self.classes_[(decisions[:, 0] > 0).astype(int)]
         return self.classes_[decisions.argmax(axis=1)]
 
+    def score(self, X, y, sample_weight=None) -> float:
+        """Return the accuracy of `predict`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: frames, images, series.
+        y : array-like of shape (n_samples,)
+            True classes.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How much each row counts.
+
+        Returns
+        -------
+        accuracy : float
+        """
+        return super().score(X, y, sample_weight)
+
     def predict_proba(self, X) -> np.ndarray:
         """Return the probability of each class.
 

@@ -162,3 +162,22 @@ class AutoencoderRegressor(RegressorMixin, SupervisedAutoencoder):
             In units of y.
         """
         return self._decisions(X)[:, 0]
+
+    def score(self, X, y, sample_weight=None) -> float:
+        """Return R², the share of the variance of y that `predict` explains.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or of the form that `fit` was given: frames, images, series.
+        y : array-like of shape (n_samples,)
+            True numbers.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How much each row counts.
+
+        Returns
+        -------
+        r2 : float
+            At most 1.
+        """
+        return super().score(X, y, sample_weight)

@@ -5,6 +5,8 @@ from numbers import Real
 
 import numpy as np
 
+from skae.data.checks import check_takes
+
 _STEPS = 3000
 _FEWEST_EPOCHS, _MOST_EPOCHS = 5, 200
 _STEPS_WITHOUT_VALIDATION = 50
@@ -105,6 +107,7 @@ class Schedule:
         self.n_steps = n_steps
         self.n_done = 0
         self._factor = SCHEDULES[factor] if isinstance(factor, str) else factor
+        check_takes(self._factor, "schedule", "the share of the budget that is done")
         for n_done in {0, n_steps - 1}:
             self._rate(n_done / n_steps)
 

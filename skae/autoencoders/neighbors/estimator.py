@@ -33,7 +33,7 @@ class NeighborAutoencoder(OutlierDetector, NeighborModel):
     n_components : int, float, tuple of int or "auto", default=2
         Width of the code. A float in (0, 1): as many principal components as keep that
         share of the variance. "auto": half of the features, at most 32.
-        A tuple: the shape of maps, (n_channels, *size), under `Convolutional`.
+        A tuple: the shape of maps, ``(n_channels, *size)``, under `Convolutional`.
     architecture : Architecture or None, default=None
         The network around the code; None is ``Dense(norm="layer")``, which learns
         neighbours in far fewer steps. It is cloned, never changed.
