@@ -50,8 +50,11 @@ VARIANTS = [
 def _takes_minutes(estimator):
     """Tell whether the checks of an estimator are for the slow part."""
     # A stack trains a network for each layer in every fit, clustering twice; Jacobians
-    # and pairs of rows take their time, and a sparse code is wide.
+    # and pairs of rows take their time, and a sparse code is wide. Of the others the
+    # plain and the variational ones are checked in the fast part.
     slow = (
+        skae.DenoisingAutoencoder,
+        skae.ConditionalVariationalAutoencoder,
         skae.BetaTCVAE,
         skae.WassersteinAutoencoder,
         skae.StackedAutoencoder,

@@ -345,6 +345,7 @@ def test_no_path_means_fewer_weights():
 # -- numbers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", [None, "batch", "group"])
 @pytest.mark.parametrize("parameters", [{}, {"tied": True}, {"n_residual_blocks": 1}])
 @pytest.mark.parametrize("shape", [(1, 8, 8), (2, 11), (1, 5, 4, 6)], ids=str)

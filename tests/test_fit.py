@@ -22,6 +22,7 @@ def _pca_error(k, X, rows):
 # -- does it train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize(
     ("table", "k", "compare_angles"),

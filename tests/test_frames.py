@@ -85,6 +85,7 @@ def _given(model, X):
 # -- what comes out
 
 
+@pytest.mark.slow
 @every_estimator
 @pytest.mark.parametrize("with_gaps", [False, True])
 def test_every_estimator_takes_frames_and_gives_them_back(
@@ -504,6 +505,7 @@ def test_ordinals_are_places_in_an_order(frame):
     assert set(model.reconstruct(frame)["colour"]) <= set(order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transform", ["quantile", "robust", {"length": "robust"}])
 def test_transforms_are_undone(frame, transform):
     skewed = frame.assign(length=np.exp(frame["length"] / 3))

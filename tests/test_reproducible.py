@@ -68,6 +68,7 @@ def test_eight_fits_in_four_threads(architecture, small):
         np.testing.assert_array_equal(codes, expected)
 
 
+@pytest.mark.slow
 def test_another_process():
     script = (
         "import numpy as np, hashlib; from skae import Autoencoder;"
@@ -84,6 +85,7 @@ def test_another_process():
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_n_jobs(small):
     """Workers have one thread each; so has this process (see conftest)."""
     assert torch.get_num_threads() == 1

@@ -62,7 +62,7 @@ CHECKS = [
         instance,
         check,
         id=f"{name}-{number}-{'default' if kind is None else 'quick'}-{cls.__name__}",
-        marks=[pytest.mark.slow] if kind is None or cls is not SUPERVISED[0] else [],
+        marks=[pytest.mark.slow],
     )
     for cls in SUPERVISED
     for kind in (None, _quick_encoder(n_components=8))
