@@ -13,6 +13,7 @@ from tests.discovery import (
     LOSSES,
     PAIRED,
     SPARSITIES,
+    SUPERVISED,
     fitted,
     made,
 )
@@ -86,4 +87,14 @@ def saved():
         for encoder, X in shapes
         for decoder, y in shapes
     ]
-    return [*models, *pairs, (of_flow, table)]
+    of_columns = skae.VariationalAutoencoder(2, **QUICK).fit(frame)
+    of_columns.sample(latent="columns")
+    labels = np.arange(48) % 3
+    supervised = [kind(one, **QUICK).fit(table, labels) for kind in SUPERVISED]
+    return [
+        *models,
+        *pairs,
+        (of_flow, table),
+        (of_columns, frame),
+        *((model, table) for model in supervised),
+    ]

@@ -41,14 +41,15 @@ def test_skops(given, small):
 def test_skops_trusts_what_is_listed_and_that_is_all():
     io = pytest.importorskip("skops.io")
     asked = set()
+    trusted = {*TRUSTED_TYPES, "tests.saved.Cubic", "tests.discovery.dimmed"}
     for model, X in saved():
         data = io.dumps(model)
         asked |= set(io.get_untrusted_types(data=data))
-        loaded = io.loads(data, trusted=[*TRUSTED_TYPES, "tests.saved.Cubic"])
+        loaded = io.loads(data, trusted=[*trusted])
         again = loaded.transform(X)
         for one, other in zip(again, model.transform(X), strict=True):
             np.testing.assert_array_equal(one, other)
-    assert asked == {*TRUSTED_TYPES, "tests.saved.Cubic"}
+    assert asked == trusted
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS, ids=name_of)
