@@ -201,6 +201,7 @@ class DeepEmbeddedClustering(ClusterMixin, RowScorer, NeighborModel):
     (10, 64)
     """
 
+    n_neighbors: int = 10
     n_clusters: int = 8
     cluster_weight: float = 1.0
     tol: float = 1e-3

@@ -98,7 +98,7 @@ class NeighborAutoencoder(OutlierDetector, NeighborModel):
     neighbor_weight : float, default=1.0
         Of the loss of neighbours in what training minimises, in nats beside the mean
         loss of centred and scaled cells. 0 leaves it out.
-    n_neighbors : int, default=10
+    n_neighbors : int, default=15
         Neighbours of each row among which one is drawn in each epoch. More tell of
         wider surroundings; of fewer rows all others are neighbours.
     contamination : float, "auto" or None, default="auto"

@@ -18,7 +18,7 @@ class NeighborModel(BaseAutoencoder):
 
     learning_rate: float = 1e-2
     neighbor_weight: float = 1.0
-    n_neighbors: int = 10
+    n_neighbors: int = 15
 
     module_class = NeighborModule
     defaults = Defaults(architecture=partial(Dense, norm="layer"))
