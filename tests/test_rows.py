@@ -96,7 +96,7 @@ def test_probabilities_of_all_rows_sum_to_one():
     torch.manual_seed(0)
     sizes, are_numbers = [6, 3, 2], [True, False, False]
     network = _InTurn(sizes, are_numbers, 1, torch.zeros(11)).eval()
-    for weights in (network.told, network.told_ranked):
+    for weights in (network.output, network.output_ranked):
         torch.nn.init.normal_(weights, std=0.3)
     levels = torch.tensor(list(itertools.product(*map(range, sizes))))
     conditions = torch.full((len(levels), 1), 0.7)
@@ -114,7 +114,7 @@ def test_probabilities_of_all_rows_sum_to_one():
 def test_each_weight_has_a_gradient_and_a_missing_cell_costs_nothing(rows):
     torch.manual_seed(0)
     network = _InTurn([6, 3, 2], [True, False, False], 2, torch.zeros(11)).eval()
-    for weights in (network.told, network.told_ranked):
+    for weights in (network.output, network.output_ranked):
         torch.nn.init.normal_(weights, std=0.3)
     levels = torch.randint(2, (64, 3))
     conditions = torch.randn(64, 2)

@@ -240,8 +240,8 @@ class _InTurn(nn.Module):
 
         self.seen = normal(n_levels, _WIDTH, std=0.5)
         self.seen_ranked = normal(n_cells, n_ranked, _WIDTH, std=n_ranked**-0.5)
-        self.told = zeros(n_levels, _WIDTH)
-        self.told_ranked = zeros(n_cells, n_ranked, _WIDTH)
+        self.output = zeros(n_levels, _WIDTH)
+        self.output_ranked = zeros(n_cells, n_ranked, _WIDTH)
         self.of_conditions = normal(n_conditions, n_cells * _WIDTH, std=0.5)
         self.first = normal(n_cells, _WIDTH, std=0.5)
         shape = n_cells, _WIDTH, _WIDTH
@@ -269,7 +269,7 @@ class _InTurn(nn.Module):
         seen = F.embedding(levels.clamp(min=0) + self.firsts, seen)
         seen = seen * there.unsqueeze(2)
         before = (seen.cumsum(1) - seen) * self.shrunk
-        told = self._of_levels(self.told, self.told_ranked)
+        output = self._of_levels(self.output, self.output_ranked)
         hidden = F.silu(before + self._start(conditions)).transpose(0, 1)
         for weight, shift in zip(self.hidden, self.shifts, strict=True):
             hidden = F.dropout(hidden, _DROPOUT, self.training)
@@ -278,7 +278,7 @@ class _InTurn(nn.Module):
         cells = zip(
             hidden,
             self.log_shares.split(self.sizes),
-            told.split(self.sizes),
+            output.split(self.sizes),
             levels.T,
             strict=True,
         )
@@ -292,7 +292,7 @@ class _InTurn(nn.Module):
     def draw(self, conditions, generator):
         """Draw the levels of as many rows as there are conditions, (n, n_cells)."""
         seen = self._of_levels(self.seen, self.seen_ranked)
-        told = self._of_levels(self.told, self.told_ranked)
+        output = self._of_levels(self.output, self.output_ranked)
         start = self._start(conditions)
         before = torch.zeros_like(start[:, 0])
         drawn = []
@@ -303,7 +303,7 @@ class _InTurn(nn.Module):
             hidden = F.silu(before * self.shrunk[cell] + start[:, cell])
             for weight, shift in zip(self.hidden, self.shifts, strict=True):
                 hidden = hidden + F.silu(torch.addmm(shift[cell], hidden, weight[cell]))
-            logits = torch.addmm(self.log_shares[own], hidden, told[own].T)
+            logits = torch.addmm(self.log_shares[own], hidden, output[own].T)
             noise = torch.empty_like(logits).exponential_(generator=generator)
             # The largest of logits with Gumbel noise is a draw of their softmax.
             drawn.append((logits - noise.log()).argmax(1))
